@@ -1,0 +1,90 @@
+# make lab       a virtual rack boots diskless on this machine     make lab-down   removes it without a trace
+# make status    the boot timeline of the rack                     make test       everything, the rack included
+# make check     the fast subset of the tests (minutes)            make docs       reference pages from the code
+# make bench     figures against peers                             make build      the collection's tarball
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap e2fsprogs squashfs-tools \
+  squashfs-tools-ng busybox-static kmod zstd openssh-client iproute2
+TEST_PACKAGES := isc-dhcp-server tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
+  build-essential
+
+.PHONY: help venv venv-dev packages packages-test lab lab-down status check test units sanity lint docs bench build e2e clean
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+# Installed as root (or through passwordless sudo); otherwise the command to type is printed.
+define need_packages
+@missing=$$(for p in $(1); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+  if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; \
+  else echo "Missing packages. As root, run:  apt-get install" $$missing; exit 1; fi; \
+  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    $$as apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+packages:
+	$(call need_packages,$(LAB_PACKAGES))
+
+packages-test: packages
+	$(call need_packages,$(TEST_PACKAGES))
+
+venv: packages $(VENV)/.run
+venv-dev: packages-test $(VENV)/.dev
+
+# The collection is importable from the venv by a link, so every tool finds it at any checkout path.
+$(VENV)/.run: requirements.txt constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	  for top in $$site $(VENV)/collections; do mkdir -p $$top/ansible_collections/xtreemos && \
+	  ln -sfn "$(CURDIR)" $$top/ansible_collections/xtreemos/cluster; done
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+lab: venv
+	@$(BIN)/ansible-playbook playbooks/lab_up.yml $(ARGS)
+
+lab-down: venv
+	@$(BIN)/ansible-playbook playbooks/lab_down.yml $(ARGS)
+
+status: venv
+	@$(BIN)/ansible-playbook playbooks/status.yml $(ARGS)
+
+units: venv-dev
+	@$(BIN)/python -m pytest -q -n auto tests/unit
+
+lint: venv-dev
+	@tests/run lint
+
+sanity: venv-dev
+	@tests/run sanity
+
+check: venv-dev
+	@tests/run check
+
+test: venv-dev
+	@tests/run all
+
+e2e: venv-dev
+	@tests/run e2e
+
+docs: venv-dev
+	@tests/run docs
+
+bench: venv-dev
+	@tests/run bench
+
+build: venv
+	@$(BIN)/ansible-galaxy collection build --force
+
+clean:
+	@rm -rf $(VENV) .cache tests/output

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The seam between AnsibleModule and the core packages. This module util is private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .errors import ClusterError
+from .host import LocalHost
+
+Result = t.Dict[str, t.Any]
+
+
+def run_module(module: AnsibleModule, work: t.Callable[[LocalHost], Result]) -> t.NoReturn:
+    """Call ``work(host)`` and end the module with its result.
+
+    ``work`` returns ``changed`` and whatever else the module promises; ``actions`` is added from the host when it
+    is missing, ``diff`` is dropped when nobody asked. A ClusterError becomes ``msg`` and ``hint``.
+    """
+    host = LocalHost()
+    try:
+        result = work(host)
+    except ClusterError as error:
+        module.fail_json(msg=str(error), hint=error.hint, actions=host.actions)
+    result.setdefault("actions", host.actions)
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)
+    raise AssertionError("exit_json does not return")
