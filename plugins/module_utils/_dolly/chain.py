@@ -1,0 +1,321 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The node of the chain dialect: waits on TCP 9995, takes part in a push, ends.
+
+This module util is private to the collection. One thread and one poll loop. Strangers, port scans and garbage close
+their own connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+import typing as t
+
+from . import wire
+from .auth import Callee
+from .errors import DollyError, LinkLost, WireError
+from .link import Link, Poller
+from .session import SETTLED, Offer, Session, read_offer
+from .target import Target
+
+DONE, FAILED, NOBODY = 0, 1, 3
+_GREETING_SECONDS = 10.0
+_MAX_GUESTS = 64
+
+Log = t.Callable[[str], None]
+
+
+class NodeOptions(t.NamedTuple):
+    """How a node waits. ``timeout``: seconds without a push before it gives up; ``server``: the only address obeyed."""
+
+    name: str
+    bind: str = ""
+    port: int = wire.PORT
+    secret: bytes = b""
+    sha256: str = ""
+    size: int = 0
+    server: str = ""
+    timeout: float = 100.0
+
+
+class Guest:
+    """An accepted connection: greeting, then control, data or query."""
+
+    def __init__(self, node: Node, sock: socket.socket, address: str) -> None:
+        self.address = address
+        self.link = Link(sock, address, 20.0)
+        self.callee = Callee(node.options.name, node.options.secret)
+        self.role = ""
+        self.greeted = False
+        self.session: Session | None = None
+        self.give_up = time.monotonic() + _GREETING_SECONDS
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket; DollyError when the port is taken."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((address, port))
+        sock.listen(64)
+    except OSError as error:
+        sock.close()
+        raise DollyError("cannot listen on TCP port %d: %s" % (port, error.strerror), "stop the other agent there")
+    sock.setblocking(False)
+    return sock
+
+
+class Node:
+    """Run with :meth:`run`; ``session`` is the push it takes part in."""
+
+    def __init__(self, options: NodeOptions, target: Target, log: Log) -> None:
+        self.options, self.target, self.log = options, target, log
+        self.poller = Poller()
+        self.session: Session | None = None
+        self.control: Guest | None = None
+        self.upstream: Guest | None = None
+        self.guests: dict[int, Guest] = {}
+        self.last_reason = ""
+        self._done: int | None = None
+        self.listener = listen(options.bind, options.port)
+        self.poller.add(self.listener.fileno(), self._accept)
+        self._give_up = time.monotonic() + options.timeout
+
+    def run(self) -> int:
+        """Take part in pushes until one succeeds (0), one fails here (1) or nobody comes (3)."""
+        try:
+            while self._done is None:
+                self.poller.wait(min([0.2, *(s.patience for s in self._sessions())]))
+                self._tick(time.monotonic())
+            return self._done
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close every socket and the target."""
+        for guest in list(self.guests.values()):
+            self._close(guest)
+        if self.session is not None:
+            self.session.drop_feeder()
+            self.session.release()
+        self.poller.remove(self.listener.fileno())
+        self.listener.close()
+
+    def _sessions(self) -> list[Session]:
+        found = [guest.session for guest in self.guests.values() if guest.session is not None]
+        return found if self.session is None or self.session in found else [*found, self.session]
+
+    # Connections
+
+    def _accept(self, _mask: int) -> None:
+        try:
+            sock, address = self.listener.accept()
+        except OSError:
+            return
+        if len(self.guests) >= _MAX_GUESTS:
+            sock.close()
+            return
+        guest = Guest(self, sock, str(address[0]))
+        self.guests[guest.link.fd] = guest
+        self.poller.add(guest.link.fd, lambda mask: self._event(guest, mask))
+
+    def _close(self, guest: Guest) -> None:
+        if self.guests.pop(guest.link.fd, None) is None:
+            return
+        self.poller.remove(guest.link.fd)
+        guest.link.close()
+        if guest is self.control:
+            self.control = None
+        if guest is self.upstream:
+            self.upstream = None
+
+    def _event(self, guest: Guest, mask: int) -> None:
+        try:
+            if mask & ~select.POLLOUT:
+                for frame in guest.link.frames():
+                    self._on_frame(guest, frame)
+                    if guest.link.fd not in self.guests:
+                        return
+            if guest.link.fd in self.guests:
+                self._flush(guest)
+        except LinkLost as error:
+            self._lost(guest, str(error))
+        except DollyError as error:
+            self._refuse(guest, str(error))
+
+    def _flush(self, guest: Guest) -> None:
+        guest.link.flush()
+        self.poller.want_write(guest.link.fd, not guest.link.idle)
+
+    def _lost(self, guest: Guest, reason: str) -> None:
+        if guest.role:
+            self.log("%s link lost: %s" % (guest.role, reason))
+            self.last_reason = reason
+        self._close(guest)
+
+    def _refuse(self, guest: Guest, reason: str) -> None:
+        self.log("refused %s: %s" % (guest.address, reason))
+        if guest.role:
+            self.last_reason = reason
+        try:
+            guest.link.post(wire.pack(wire.ABORT, {"reason": reason}))
+            guest.link.flush()
+        except LinkLost:
+            pass
+        self._close(guest)
+
+    # Frames
+
+    def _on_frame(self, guest: Guest, frame: wire.Frame) -> None:
+        if guest.role == "data":
+            self._on_data(guest, frame)
+        elif guest.role:
+            self._on_control(guest, frame)
+        elif not guest.greeted:
+            guest.link.post(guest.callee.challenge(frame))
+            guest.greeted = True
+        else:
+            self._admit(guest, guest.callee.admit(frame))
+
+    def _admit(self, guest: Guest, fields: wire.Fields) -> None:
+        offer = read_offer(fields)
+        wanted, options = fields.get("to", ""), self.options
+        if wanted and options.name and wanted != options.name:
+            raise DollyError("this is node %s, not %s" % (options.name, wanted), "correct the addresses of the nodes")
+        if options.sha256 and offer.sha256 != options.sha256:
+            raise DollyError("this node accepts only the image %s" % options.sha256)
+        if options.size and offer.size != options.size:
+            raise DollyError("this node accepts only an image of %d bytes" % options.size)
+        guest.link.silence = offer.silence
+        role = fields.get("role", "")
+        if role == "data":
+            return self._admit_data(guest, offer)
+        if options.server and guest.address != options.server:
+            raise DollyError("this node obeys only the server %s" % options.server)
+        if role == "query":
+            return self._welcome(guest, role, Session(offer, self.target, self.poller, b""))
+        if role == "control":
+            return self._admit_control(guest, offer)
+        raise WireError("unknown role %r" % role[:20])
+
+    def _welcome(self, guest: Guest, role: str, session: Session, offset: int = 0) -> None:
+        guest.role, guest.session = role, session
+        fields = {"name": self.options.name, "proof": guest.callee.proof(), "offset": offset}
+        guest.link.post(wire.pack(wire.WELCOME, fields))
+
+    def _admit_control(self, guest: Guest, offer: Offer) -> None:
+        if self.session is not None:
+            if self.control is not None and self.session.offer.session != offer.session:
+                raise DollyError("this node takes part in another push", "wait for its end")
+            self._end_session("another push began")
+        self.log("push %s of image %s" % (offer.session[:8], offer.sha256[:12]))
+        self.session = Session(offer, self.target, self.poller, self.options.secret)
+        self.control = guest
+        self._welcome(guest, "control", self.session)
+
+    def _admit_data(self, guest: Guest, offer: Offer) -> None:
+        session = self.session
+        if session is None or session.offer[:3] != offer[:3]:
+            raise DollyError("this node takes no part in that push")
+        store = session.open()
+        if self.upstream is not None:
+            self._close(self.upstream)
+        self.upstream = guest
+        self._welcome(guest, "data", session, store.written)
+
+    def _on_data(self, guest: Guest, frame: wire.Frame) -> None:
+        session = guest.session
+        if session is None or session is not self.session:
+            raise WireError("the push is over")
+        if frame.kind == wire.DATA:
+            session.data(frame)
+        elif frame.kind == wire.END:
+            if session.written != session.offer.size:
+                raise WireError("the stream ended at %d of %d" % (session.written, session.offer.size))
+            guest.link.post(wire.pack(wire.END))
+        elif frame.kind != wire.BEAT:
+            raise WireError("unexpected %s" % wire.NAMES[frame.kind])
+
+    def _on_control(self, guest: Guest, frame: wire.Frame) -> None:
+        session = guest.session
+        if session is None or frame.kind == wire.BEAT:
+            return
+        if frame.kind == wire.PLAN and guest is self.control:
+            session.plan(frame.fields)
+        elif frame.kind == wire.END:
+            self._finish(guest)
+        elif frame.kind == wire.ABORT:
+            self._end_session(frame.fields.get("reason", "the server stopped the push"))
+            self._close(guest)
+        else:
+            raise WireError("unexpected %s" % wire.NAMES[frame.kind])
+
+    # Time
+
+    def _finish(self, guest: Guest) -> None:
+        self._close(guest)
+        if self.session is not None and self.session.state in ("ok", "skipped"):
+            self._done = DONE
+        else:
+            self._end_session("the server ended the push before this node was complete")
+
+    def _end_session(self, reason: str) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        if self.upstream is not None:
+            self._close(self.upstream)
+        session.fail(reason)
+        session.drop_feeder()
+        session.release()
+        self.last_reason = session.reason or reason
+        self._give_up = time.monotonic() + self.options.timeout
+        self.log("push %s: %s %s" % (session.offer.session[:8], session.state, self.last_reason))
+        if session.fatal:
+            self._done = FAILED
+        elif session.state in ("ok", "skipped"):
+            self._done = DONE
+
+    def _tick(self, now: float) -> None:
+        for session in self._sessions():
+            session.tick(now)
+        for guest in list(self.guests.values()):
+            try:
+                self._tick_guest(guest, now)
+            except LinkLost as error:
+                self._lost(guest, str(error))
+        self._tick_session(now)
+        if self.session is None and self._done is None and now > self._give_up:
+            self._done = FAILED if self.last_reason else NOBODY
+
+    def _tick_guest(self, guest: Guest, now: float) -> None:
+        if not guest.role and now > guest.give_up:
+            raise LinkLost("%s did not introduce itself" % guest.address)
+        guest.link.check(now)
+        if guest.role in ("control", "query") and guest.session is not None:
+            news = guest.session.news(now)
+            if news is not None:
+                guest.link.post(wire.pack(wire.STATUS, news))
+        elif guest.role == "data" and guest.session is not None:
+            guest.link.beat(now, wire.pack(wire.BEAT, {"bytes": guest.session.written}))
+        self._flush(guest)
+
+    def _tick_session(self, now: float) -> None:
+        session = self.session
+        if session is None:
+            return
+        if session.state == "failed" and self.upstream is not None:
+            self._close(self.upstream)
+        if self.control is not None:
+            return
+        complete = session.state in ("ok", "skipped")
+        feeding = session.feeder is not None and session.feeder.state not in ("done", "failed")
+        if complete and not feeding:
+            self._done = DONE
+        elif not complete and session.state != "syncing" and (self.upstream is None or session.state in SETTLED):
+            self._end_session(self.last_reason or "the server is gone")
