@@ -25,6 +25,7 @@ attributes:
   platform:
     description: The platforms that the module runs on.
     platforms: posix
+    support: full
 """
 
     INFO = r"""
@@ -42,4 +43,5 @@ attributes:
   platform:
     description: The platforms that the module runs on.
     platforms: posix
+    support: full
 """

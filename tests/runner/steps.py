@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each verb does, in the order of a full run: cheap first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from . import packaging_steps
+from .engine import ROOT, Job, Step, StepFailed, StepSkipped
+from .trees import BIN, CACHE, NAME, ansible_env, copy_tree, listed_files, private_home
+
+SHELLS = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "#!/bin/busybox sh")
+
+
+def _shell_scripts() -> list[Path]:
+    """Tracked files that begin with a shell's line."""
+    found = []
+    for name in listed_files():
+        path = ROOT / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as stream:
+            first = stream.readline(80).decode("utf-8", "replace").strip()
+        if first.startswith(SHELLS):
+            found.append(path)
+    return found
+
+
+def _python_files() -> list[str]:
+    return [name for name in listed_files() if name.endswith((".py", ".pyi"))]
+
+
+def ruff_check(job: Job) -> None:
+    job.run(BIN / "ruff", "check", "--cache-dir", CACHE / "ruff", *_python_files())
+
+
+def ruff_format(job: Job) -> None:
+    job.run(BIN / "ruff", "format", "--check", "--cache-dir", CACHE / "ruff", *_python_files())
+
+
+def _mypy(job: Job, package: str, *more: str) -> None:
+    env = {"MYPYPATH": str(ROOT / ".venv" / "collections")}
+    cache = CACHE / "mypy"
+    job.run(BIN / "mypy", "--strict", "--cache-dir", cache, *more, "-p", package, env=env)
+
+
+def mypy_plugins(job: Job) -> None:
+    _mypy(job, "ansible_collections.xtreemos.cluster.plugins")
+
+
+def mypy_tests(job: Job) -> None:
+    _mypy(job, "ansible_collections.xtreemos.cluster.tests")
+
+
+def yamllint(job: Job) -> None:
+    job.run(BIN / "yamllint", "--strict", *[name for name in listed_files() if name.endswith((".yml", ".yaml"))])
+
+
+def shellcheck(job: Job) -> None:
+    job.need("shellcheck", "shellcheck")
+    for path in _shell_scripts():
+        first = path.read_text().splitlines()[0]
+        dialect = "bash" if "bash" in first else "dash"
+        job.run("shellcheck", "--shell", dialect, path.relative_to(ROOT))
+
+
+def ansible_lint(job: Job) -> None:
+    tree = copy_tree(job.temp)
+    env = {**ansible_env(job.temp / "tree"), "VIRTUAL_ENV": str(job.temp / "lint")}
+    job.run(BIN / "ansible-lint", "--offline", "--profile", "production", "--strict", "--nocolor", cwd=tree, env=env)
+
+
+def units(job: Job) -> None:
+    job.run_tests(sys.executable, "-B", "-m", "pytest", "-q", "-n", "auto", *(job.args or ["tests/unit"]))
+
+
+def house(job: Job) -> None:
+    job.run_tests(sys.executable, "-B", "-m", "pytest", "-q", "tests/unit/test_house.py")
+
+
+def sanity(job: Job) -> None:
+    job.need("git", "git")
+    tree = copy_tree(job.temp)
+    words = ("sanity", "--local", "--python", "%d.%d" % sys.version_info[:2], "--color", "no")
+    job.run(BIN / "ansible-test", *words, *job.args, cwd=tree, env=private_home())
+
+
+def docs(job: Job) -> None:
+    if not (ROOT / "docs" / "generate.py").exists():
+        raise StepSkipped("docs/generate.py is not there yet")
+    job.run(sys.executable, "-B", "docs/generate.py", "--check")
+
+
+def antsibull_docs(job: Job) -> None:
+    tree = copy_tree(job.temp)
+    words = ("lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs")
+    job.run(BIN / "antsibull-docs", *words, tree, cwd=tree, env=ansible_env(job.temp / "tree"))
+
+
+def molecule(job: Job) -> None:
+    tree = copy_tree(job.temp)
+    scenarios = sorted(path.parent.name for path in (tree / "extensions" / "molecule").glob("*/molecule.yml"))
+    if not scenarios:
+        raise StepFailed("extensions/molecule has no scenario")
+    env = {**ansible_env(job.temp / "tree"), "MOLECULE_EPHEMERAL_DIRECTORY": ""}
+    failed = []
+    for name in [one for one in scenarios if not job.args or one in job.args]:
+        env["MOLECULE_EPHEMERAL_DIRECTORY"] = str(job.temp / "molecule" / name)
+        try:
+            job.run(BIN / "molecule", "--no-command-borders", "test", "--scenario-name", name, cwd=tree, env=env)
+            job.counts.passed += 1
+        except StepFailed:
+            job.counts.failed += 1
+            failed.append(name)
+    if failed:
+        raise StepFailed("scenarios: %s" % ", ".join(failed))
+
+
+def e2e(job: Job) -> None:
+    script = ROOT / "tests" / "e2e" / "run"
+    if not script.exists():
+        raise StepFailed("tests/e2e/run is not there")
+    job.run_tests(script, *job.args)
+
+
+def bench(job: Job) -> None:
+    for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
+        if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
+            job.run(sys.executable, "-B", path)
+
+
+STEPS: tuple[Step, ...] = (
+    Step("ruff", ("lint", "check", "all"), ruff_check),
+    Step("ruff-format", ("lint", "check", "all"), ruff_format),
+    Step("yamllint", ("lint", "check", "all"), yamllint),
+    Step("shellcheck", ("lint", "check", "all"), shellcheck),
+    Step("house", ("house",), house),
+    Step("mypy", ("lint", "check", "all"), mypy_plugins),
+    Step("mypy-tests", ("lint", "check", "all"), mypy_tests),
+    Step("units", ("units", "check", "all"), units),
+    Step("build", ("build", "all"), packaging_steps.build),
+    Step("installed", ("build", "all"), packaging_steps.installed),
+    Step("docs", ("docs", "check", "all"), docs),
+    Step("docs-lint", ("docs", "all"), antsibull_docs),
+    Step("ansible-lint", ("lint", "all"), ansible_lint),
+    Step("sanity", ("sanity", "all"), sanity),
+    Step("molecule", ("molecule", "all"), molecule),
+    Step("e2e", ("e2e", "all"), e2e, stream=True),
+    Step("bench", ("bench",), bench, stream=True),
+)
+
+__all__ = ["NAME", "STEPS"]
