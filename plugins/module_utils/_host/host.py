@@ -61,6 +61,8 @@ class Host(t.Protocol):
 
     def read(self, path: str) -> bytes | None: ...
 
+    def read_from(self, path: str, offset: int, limit: int) -> bytes | None: ...
+
     def listdir(self, path: str, pattern: str = "*") -> list[str]: ...
 
     def write_files(self, files: t.Mapping[str, File]) -> None: ...
@@ -132,6 +134,15 @@ class LocalHost:
             return None
         except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
             raise ClusterError("cannot read %s: %s" % (path, error.strerror))
+
+    def read_from(self, path: str, offset: int, limit: int) -> bytes | None:
+        """Up to ``limit`` bytes of a file from ``offset`` on, for files that grow; None without the file."""
+        try:
+            with open(path, "rb", buffering=0) as stream:
+                stream.seek(offset)
+                return stream.read(limit)
+        except FileNotFoundError:
+            return None
 
     def listdir(self, path: str, pattern: str = "*") -> list[str]:
         """Sorted names in a folder that match ``pattern``; empty when there is no such folder."""
@@ -213,6 +224,9 @@ class MemoryHost:
 
     def read(self, path: str) -> bytes | None:
         return self.files.get(path)
+
+    def read_from(self, path: str, offset: int, limit: int) -> bytes | None:
+        return self.files[path][offset : offset + limit] if path in self.files else None
 
     def listdir(self, path: str, pattern: str = "*") -> list[str]:
         prefix = path.rstrip("/") + "/"
