@@ -114,6 +114,11 @@ nodes:
   returned: always
   contains:
     up: {description: Whether it reported itself up., type: bool}
+    state:
+      description:
+        - V(up), V(failed) (the node phoned a failure home), V(unseen) (it never asked for an address), or V(booting) -
+          it is on its way or stuck.
+      type: str
     image: {description: Version of its image., type: str}
     boot_id: {description: The name that stage1 gave this boot., type: str}
     address: {description: The address that it got by DHCP., type: str}
@@ -128,6 +133,7 @@ nodes:
   sample:
     node31:
       up: true
+      state: up
       image: 3f1d0c2b9a88
       boot_id: 5f0c2a1e
       address: 10.0.1.31
@@ -148,7 +154,7 @@ table:
   description: The same as lines of an aligned table, head first.
   type: list
   elements: str
-  returned: always
+  returned: success
 up:
   description: How many nodes are up.
   type: int
@@ -224,12 +230,12 @@ def main() -> None:
             "changed": False,
             "nodes": rows,
             "lines": [row["line"] for row in rows.values()],
-            "table": table(rows),
             "up": sum(row["up"] for row in rows.values()),
             "unknown_macs": timeline.unknown,
         }
         if module.params["wait"] and module.params["fail"] and late(rows, wait.stage):
             module.fail_json(msg=complaint(rows, wait), actions=[], **result)
+        result["table"] = table(rows)
         return result
 
     run_module(module, work)

@@ -21,6 +21,7 @@ PHASES: t.Mapping[str, tuple[str, ...]] = {
     "stage1": ("loader", "entry", "kernel", "stage1", "dhcp"),
     "image": ("fetch", "verify", "root"),
 }
+SECONDS = ("dhcp", "stage1", "image")  # the columns of the table that hold seconds
 
 
 def spent(boot: Boot) -> tuple[dict[str, float], dict[str, float]]:
@@ -44,6 +45,14 @@ def _phases(took: t.Mapping[str, float]) -> dict[str, float]:
     return found
 
 
+def _state(boot: Boot | None) -> str:
+    if boot is None:
+        return "unseen"
+    if boot.has_failed:
+        return "failed"
+    return "up" if "up" in boot.at else "booting"
+
+
 def _line(name: str, row: Row) -> str:
     parts = ["%s %.1f s" % item for item in _phases(row["stages"]).items()]
     if row["up"]:
@@ -60,6 +69,7 @@ def row_of(node: t.Mapping[str, t.Any], track: Track, strangers: t.Sequence[str]
     missing, reason, remedy = why_missing(boot, mac, track.before, strangers)
     row: Row = {
         "up": not missing,
+        "state": _state(boot),
         "image": boot.image if boot else "",
         "boot_id": boot.boot_id if boot else "",
         "address": boot.address if boot else "",
@@ -91,7 +101,7 @@ def has_reached(row: Row, stage: str) -> bool:
 
 def table(rows: t.Mapping[str, Row]) -> list[str]:
     """The rows as lines of aligned text, head first."""
-    head = ("node", "state", "image", "dhcp", "stage1", "image s", "total", "missing")
+    head = ("node", "state", "version", *SECONDS, "total", "missing")
     cells = [head, *(_cells(name, row) for name, row in rows.items())]
     widths = [max(len(line[n]) for line in cells) for n in range(len(head))]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in cells]
@@ -99,8 +109,7 @@ def table(rows: t.Mapping[str, Row]) -> list[str]:
 
 def _cells(name: str, row: Row) -> tuple[str, ...]:
     phases = _phases(row["stages"])
-    times = ["%.1f" % phases[phase] if phase in phases else "-" for phase in ("dhcp", "stage1", "image")]
+    times = ["%.1f" % phases[phase] if phase in phases else "-" for phase in SECONDS]
     total = "%.1f" % max(row["at"].values()) if row["at"] else "-"
-    state = "up" if row["up"] else "down" if not row["reached"] else "stuck"
     missing = "" if row["up"] else "%s: %s" % (row["missing"], row["reason"])
-    return (name, state, row["image"] or "-", *times, total, missing)
+    return (name, row["state"], row["image"] or "-", *times, total, missing)
