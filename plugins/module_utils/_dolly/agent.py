@@ -22,6 +22,8 @@ import typing as t
 from . import wire
 from .auth import read_secret
 from .chain import DONE, FAILED, Node, NodeOptions
+from .classic import CONTROL_PORT, DATA_PORT
+from .classic_node import ClassicNode, ClassicOptions
 from .dial import Route
 from .errors import DollyError
 from .server import Image, Push, PushOptions
@@ -52,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     node.add_argument("--secret-file", default="", help="refuse peers that do not know its content")
     node.add_argument("--bind", default="", help="address to listen on (default: all)")
     node.add_argument("--port", type=int, default=wire.PORT, help="TCP port of the chain dialect")
+    node.add_argument("--data-port", type=int, default=DATA_PORT, help="TCP port of classic data")
+    node.add_argument("--control-port", type=int, default=CONTROL_PORT, help="TCP port of classic control")
     node.add_argument("--pid-file", default="", help="written when the agent listens, removed at its end")
     status = commands.add_parser("status", formatter_class=_formatter)
     _add_image(status)
@@ -84,17 +88,22 @@ def _run_node(options: argparse.Namespace) -> int:
     secret = read_secret(options.secret_file) if options.secret_file else b""
     if not options.sha256 and not secret:
         raise DollyError("nothing says which image may be written here", "give --sha256 or --secret-file")
-    target = Target(options.target, options.state_dir)
-    settings = NodeOptions(
-        options.name, options.bind, options.port, secret, options.sha256, options.size, options.server, options.timeout
-    )
-    node = Node(settings, target, _log)
-    _log("waiting for the server (timeout %.0f s, TCP port %d)" % (options.timeout, options.port))
+    node = _node(options, secret, Target(options.target, options.state_dir))
+    _log("waiting for the server (timeout %.0f s, %s dialect)" % (options.timeout, options.dialect))
     code = _with_pid_file(options.pid_file, node.run)
     if code != DONE:
         reason = node.last_reason or "nobody came within %.0f s" % options.timeout
         _log("%s: %s" % ("failed" if code == FAILED else "timeout", reason))
     return code
+
+
+def _node(options: argparse.Namespace, secret: bytes, target: Target) -> Node | ClassicNode:
+    o = options
+    if o.dialect == "classic":
+        ports = (o.data_port, o.control_port)
+        classic = ClassicOptions(o.name, o.sha256, o.size, o.bind, o.server, o.timeout, max(60.0, o.timeout), ports)
+        return ClassicNode(classic, target, _log)
+    return Node(NodeOptions(o.name, o.bind, o.port, secret, o.sha256, o.size, o.server, o.timeout), target, _log)
 
 
 def _with_pid_file(path: str, work: t.Callable[[], int]) -> int:

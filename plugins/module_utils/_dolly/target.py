@@ -38,6 +38,11 @@ class Survey(t.NamedTuple):
 Steps = t.Generator[None, None, Survey]
 
 
+def hash_none() -> t.Any:
+    """The SHA-256 object of nothing."""
+    return hashlib.sha256()
+
+
 def hash_file(path: str, size: int) -> t.Generator[None, None, t.Any]:
     """SHA-256 object over the first ``size`` bytes; yields after each MiB; None when the file is shorter."""
     hasher = hashlib.sha256()

@@ -1,0 +1,299 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The node of the classic dialect. This module util is private to the collection.
+
+Unlike dolly it survives probes of its ports, has deadlines everywhere, writes only its own target (the outfile of the
+received dolly.cfg is ignored) and verifies the digest. A node whose disk fails goes on relaying for the others.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+import typing as t
+
+from . import classic
+from .chain import DONE, FAILED, NOBODY, Log, listen
+from .config import Config, parse
+from .errors import DollyError, LinkLost
+from .target import Store, Survey, Target, hash_none
+
+_GREETING_SECONDS = 10.0
+
+
+class ClassicOptions(t.NamedTuple):
+    """How a classic node waits; ``ports`` are data and control."""
+
+    name: str
+    sha256: str
+    size: int = 0
+    bind: str = ""
+    server: str = ""
+    timeout: float = 100.0
+    silence: float = 60.0
+    ports: tuple[int, int] = (classic.DATA_PORT, classic.CONTROL_PORT)
+
+
+class Parent(t.NamedTuple):
+    """The two accepted connections and the text that came over the second."""
+
+    data: socket.socket
+    control: socket.socket
+    text: str
+
+
+class Lobby:
+    """Accepts connections until one address has both of them and has sent a whole dolly.cfg."""
+
+    def __init__(self, options: ClassicOptions, log: Log) -> None:
+        self.options, self.log = options, log
+        self._doors = [listen(options.bind, port) for port in options.ports]
+        self._data: dict[str, socket.socket] = {}
+        self._texts: dict[socket.socket, tuple[str, bytes, float]] = {}
+
+    def close(self) -> None:
+        """Stop listening and hang up on everybody still here."""
+        for sock in [*self._doors, *self._data.values(), *self._texts]:
+            sock.close()
+        self._data.clear()
+        self._texts.clear()
+
+    def wait(self, seconds: float) -> Parent | None:
+        """One turn: accept, read, and perhaps a parent."""
+        readable = select.select([*self._doors, *self._texts], [], [], seconds)[0]
+        for door in self._doors:
+            if door in readable:
+                self._accept(door)
+        for sock in [sock for sock in list(self._texts) if sock in readable]:
+            self._read(sock)
+        self._expire()
+        return self._complete()
+
+    def _accept(self, door: socket.socket) -> None:
+        try:
+            sock, (address, *_rest) = door.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        if self.options.server and address != self.options.server and door is self._doors[1]:
+            self.log("%s is not the server" % address)
+        if door is self._doors[0]:
+            old = self._data.pop(address, None)
+            if old is not None:
+                old.close()
+            self._data[address] = sock
+        else:
+            self._texts[sock] = (address, b"", time.monotonic() + _GREETING_SECONDS)
+
+    def _read(self, sock: socket.socket) -> None:
+        address, text, until = self._texts[sock]
+        try:
+            text += classic.receive(sock, 65536, address)
+        except LinkLost as error:
+            self.log("a probe of the control port: %s" % error)
+            return self._drop(sock)
+        if (not b"compressed infile ".startswith(text[:18]) and not b"infile ".startswith(text[:7])) or len(
+            text
+        ) > 1 << 20:
+            self.log("garbage on the control port from %s" % address)
+            return self._drop(sock)
+        self._texts[sock] = (address, text, until)
+        return None
+
+    def _drop(self, sock: socket.socket) -> None:
+        self._texts.pop(sock, None)
+        sock.close()
+
+    def _expire(self) -> None:
+        for sock, (address, _text, until) in list(self._texts.items()):
+            if time.monotonic() > until:
+                self.log("%s sent no whole dolly.cfg" % address)
+                self._drop(sock)
+
+    def _complete(self) -> Parent | None:
+        for sock, (address, text, _until) in list(self._texts.items()):
+            if b"\nendconfig" in text and address in self._data:
+                del self._texts[sock]
+                return Parent(self._data.pop(address), sock, text.decode("utf-8", "replace"))
+        return None
+
+
+class ClassicNode:
+    """Run with :meth:`run`: waits for a parent, relays, verifies."""
+
+    def __init__(self, options: ClassicOptions, target: Target, log: Log) -> None:
+        if not options.sha256:
+            raise DollyError("the classic dialect has no security of its own", "give --sha256")
+        self.options, self.target, self.log = options, target, log
+        self.lobby = Lobby(options, log)
+        self.last_reason = ""
+
+    def run(self) -> int:
+        """0: the image is here; 1: failed; 3: nobody came within the timeout."""
+        until = time.monotonic() + self.options.timeout
+        try:
+            while time.monotonic() < until:
+                parent = self.lobby.wait(0.2)
+                if parent is None:
+                    continue
+                try:
+                    if Relay(self, parent).run():
+                        return DONE
+                    return FAILED
+                except LinkLost as error:
+                    self.last_reason = str(error)
+                    self.log("the push ended early: %s" % error)
+                    until = time.monotonic() + self.options.timeout
+                except DollyError as error:
+                    self.last_reason = str(error)
+                    self.log(self.last_reason)
+            return FAILED if self.last_reason else NOBODY
+        finally:
+            self.lobby.close()
+
+    def position(self, config: Config, address: str) -> int:
+        """Own place among the clients: by name, own address, environment, host name, in this order."""
+        environment = [os.environ.get("MYNODENAME", ""), os.environ.get("HOST", "")]
+        for name in [self.options.name, address, *environment, socket.gethostname()]:
+            if name in config.clients:
+                return config.clients.index(name)
+        raise DollyError("this node (%s, %s) is not in the dolly.cfg received" % (self.options.name, address))
+
+
+class Relay:
+    """One push through this node."""
+
+    def __init__(self, node: ClassicNode, parent: Parent) -> None:
+        self.node, self.parent = node, parent
+        self.options = node.options
+        self.config = parse(parent.text.rstrip(" "), "the dolly.cfg received")
+        self.children: list[classic.Child] = []
+        self.name = ""
+        self.received = 0
+        self.total: int | None = None
+        self._total_bytes = b""
+        self.reason = ""
+        self.heard = time.monotonic()
+        self.store: Store | None = None
+
+    def run(self) -> bool:
+        """True when the image is here and verified; LinkLost when the push broke off."""
+        try:
+            self._greet()
+            while self.total is None or self.received < self.total:
+                self._turn()
+            return self._end()
+        finally:
+            self._close()
+
+    def _say(self, text: bytes) -> None:
+        try:
+            self.parent.control.sendall(text)
+        except OSError as error:
+            raise LinkLost("the parent: %s" % (error.strerror or error))
+
+    def _greet(self) -> None:
+        classic.supported(self.config)
+        self.parent.control.settimeout(self.options.silence)
+        place = self.node.position(self.config, str(self.parent.control.getsockname()[0]))
+        self.name = self.config.clients[place]
+        self._say(classic.got_parameters(self.name))
+        try:
+            self.store = Store(self.node.target, self.options.sha256, self.options.size, Survey("", 0, hash_none()))
+        except DollyError as error:
+            self._broken(str(error))
+        until = time.monotonic() + self.options.timeout
+        text = classic.wire_text(self.parent.text)
+        for name in self.config.children(place):
+            child = classic.Child(name, name, self.options.ports, until, self.config.segsize)
+            self.children.append(child)
+            child.limit(self.options.silence)
+            child.control.sendall(text)
+        self._say(classic.ready(self.name))
+        self.heard = time.monotonic()
+
+    def _broken(self, reason: str) -> None:
+        self.reason = reason
+        self.node.log("failed, relaying on: %s" % reason)
+        self._say(classic.failed(self.name, reason))
+
+    def _turn(self) -> None:
+        sockets = [self.parent.data, self.parent.control, *(child.control for child in self.children)]
+        if self.total is not None:
+            sockets.remove(self.parent.control)
+        readable = select.select(sockets, [], [], 1.0)[0]
+        now = time.monotonic()
+        if readable:
+            self.heard = now
+        elif now - self.heard > self.options.silence:
+            raise LinkLost("nothing heard for %.0f s at %d bytes" % (now - self.heard, self.received))
+        for child in self.children:
+            if child.control in readable:
+                self._from_child(child)
+        # Data first: a total that has arrived does not end the data that came before it.
+        if self.parent.data in readable:
+            self._data()
+        if self.parent.control in readable and self.total is None:
+            self._control()
+
+    def _from_child(self, child: classic.Child) -> None:
+        data = classic.receive(child.control, 4096, child.name)
+        if self.total is None:
+            self._say(data)
+        else:
+            child.ack += data
+
+    def _data(self) -> None:
+        data = classic.receive(self.parent.data, classic.BLOCK, "the parent's data link")
+        self.received += len(data)
+        for child in self.children:
+            self._feed(child, data)
+        if self.store is not None and not self.reason:
+            try:
+                self.store.write(memoryview(data))
+            except DollyError as error:
+                self._broken(str(error))
+
+    def _feed(self, child: classic.Child, data: bytes) -> None:
+        try:
+            child.data.sendall(data)
+        except OSError as error:
+            raise LinkLost("client %s: %s" % (child.name, error.strerror or error))
+
+    def _control(self) -> None:
+        self._total_bytes += classic.receive(self.parent.control, 8 - len(self._total_bytes), "the parent")
+        if len(self._total_bytes) == 8:
+            self.total = classic.TOTAL.unpack(self._total_bytes)[0]
+            for child in self.children:
+                child.control.sendall(self._total_bytes)
+
+    def _end(self) -> bool:
+        if self.store is not None and not self.reason:
+            self.store.size = self.total or 0
+            try:
+                self.store.complete()
+            except DollyError as error:
+                self.reason = str(error)
+        acks = [self._ack(child) for child in self.children]
+        own = 0 if self.reason else self.received
+        self._say(classic.TOTAL.pack(min([own, *acks])))
+        self.node.last_reason = self.reason
+        return not self.reason
+
+    def _ack(self, child: classic.Child) -> int:
+        child.control.settimeout(600.0)
+        while len(child.ack) < 8:
+            child.ack += classic.receive(child.control, 8 - len(child.ack), child.name)
+        return int(classic.TOTAL.unpack(child.ack[:8])[0])
+
+    def _close(self) -> None:
+        for child in self.children:
+            child.close()
+        self.parent.data.close()
+        self.parent.control.close()
+        if self.store is not None:
+            self.store.close()
