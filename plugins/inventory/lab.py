@@ -88,7 +88,6 @@ import typing as t
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
-
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.inventory import RackInventory, build
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.rack import make_rack

@@ -104,20 +104,19 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.files import locked
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import File, Host, LocalHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab import disk as disks
 
-FILE: t.Dict[str, t.Any] = {
+FILE: dict[str, t.Any] = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
     "src": {"type": "path"},
     "mode": {"type": "str", "default": "0644"},
 }
-OPTIONS: t.Dict[str, t.Any] = {
+OPTIONS: dict[str, t.Any] = {
     "folder": {"type": "path", "required": True},
     "suite": {"type": "str", "default": "bookworm"},
     "packages": {"type": "list", "elements": "str", "required": True},
@@ -138,7 +137,7 @@ OPTIONS: t.Dict[str, t.Any] = {
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
 
-    def work(host: LocalHost) -> t.Dict[str, t.Any]:
+    def work(host: LocalHost) -> dict[str, t.Any]:
         wanted = wanted_disk(module.params, host, module.check_mode)
         disks.check(wanted)
         if module.check_mode:
@@ -150,13 +149,13 @@ def main() -> None:
     run_module(module, work)
 
 
-def wanted_disk(params: t.Dict[str, t.Any], host: Host, dry: bool) -> disks.Disk:
+def wanted_disk(params: dict[str, t.Any], host: Host, dry: bool) -> disks.Disk:
     files = {entry["path"]: _file(entry, host, dry) for entry in params["files"]}
     lists = {key: tuple(params[key]) for key in ("packages", "disabled", "enabled")}
     return disks.Disk(params["folder"], params["suite"], files=files, size_mb=params["size_mb"], **lists)
 
 
-def _file(entry: t.Dict[str, t.Any], host: Host, dry: bool) -> File:
+def _file(entry: dict[str, t.Any], host: Host, dry: bool) -> File:
     try:
         mode = int(entry["mode"], 8)
     except ValueError:
@@ -169,7 +168,7 @@ def _file(entry: t.Dict[str, t.Any], host: Host, dry: bool) -> File:
     return File(content or b"", mode)
 
 
-def outcome(host: LocalHost, wanted: disks.Disk, dry: bool) -> t.Dict[str, t.Any]:
+def outcome(host: LocalHost, wanted: disks.Disk, dry: bool) -> dict[str, t.Any]:
     begun = time.monotonic()
     changed = not disks.is_current(wanted, host)
     if changed and not dry:

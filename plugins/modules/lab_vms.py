@@ -159,14 +159,13 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.files import locked
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab import fleet
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.qemu import parse_vms
 
-NIC: t.Dict[str, t.Any] = {
+NIC: dict[str, t.Any] = {
     "kind": {"type": "str", "choices": ["segment", "user"], "required": True},
     "mac": {"type": "str", "required": True},
     "port": {"type": "int"},
@@ -174,7 +173,7 @@ NIC: t.Dict[str, t.Any] = {
     "guest_port": {"type": "int", "default": 22},
     "boot": {"type": "bool", "default": False},
 }
-VM: t.Dict[str, t.Any] = {
+VM: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
     "machine": {"type": "str", "choices": ["pc", "q35"], "default": "pc"},
     "memory_mb": {"type": "int", "default": 1024},
@@ -185,7 +184,7 @@ VM: t.Dict[str, t.Any] = {
     "disk": {"type": "path"},
     "nics": {"type": "list", "elements": "dict", "default": [], "options": NIC},
 }
-OPTIONS: t.Dict[str, t.Any] = {
+OPTIONS: dict[str, t.Any] = {
     "vms": {"type": "list", "elements": "dict", "default": [], "options": VM},
     "state": {"type": "str", "choices": ["started", "stopped", "restarted", "absent"], "default": "started"},
     "folder": {"type": "path", "required": True},
@@ -198,7 +197,7 @@ OPTIONS: t.Dict[str, t.Any] = {
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
 
-    def work(host: LocalHost) -> t.Dict[str, t.Any]:
+    def work(host: LocalHost) -> dict[str, t.Any]:
         wanted = fleet.Fleet(vms=tuple(parse_vms(module.params.pop("vms"))), **module.params)
         if module.check_mode:
             return outcome(host, wanted, True)
@@ -209,7 +208,7 @@ def main() -> None:
     run_module(module, work)
 
 
-def outcome(host: LocalHost, wanted: fleet.Fleet, dry: bool) -> t.Dict[str, t.Any]:
+def outcome(host: LocalHost, wanted: fleet.Fleet, dry: bool) -> dict[str, t.Any]:
     todo = fleet.plan(wanted, host)
     fleet.check(wanted, todo, host, dry)
     accel = None if dry else fleet.apply(todo, wanted, host)

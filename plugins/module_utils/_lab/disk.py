@@ -52,7 +52,15 @@ class Disk:
     def digest(self) -> str:
         """Hex SHA-256 of everything that decides the content, the mirror excepted."""
         files = {path: [hashlib.sha256(f.content).hexdigest(), f.mode] for path, f in self.files.items()}
-        inputs = [RECIPE, self.suite, sorted(self.packages), files, sorted(self.disabled), sorted(self.enabled), self.size_mb]
+        inputs = [
+            RECIPE,
+            self.suite,
+            sorted(self.packages),
+            files,
+            sorted(self.disabled),
+            sorted(self.enabled),
+            self.size_mb,
+        ]
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode("utf-8")).hexdigest()
 
 
@@ -112,7 +120,9 @@ def bootstrap_argv(disk: Disk) -> list[str]:
 def build(disk: Disk, host: Host, user: int | None = None) -> None:
     """Make the disk beside the old one and switch; the kernel and its initrd are laid beside it."""
     work = os.path.join(disk.folder, "build")
-    as_root: list[str] = [] if (os.getuid() if user is None else user) == 0 else ["unshare", "--map-auto", "--map-root-user"]
+    as_root: list[str] = (
+        [] if (os.getuid() if user is None else user) == 0 else ["unshare", "--map-auto", "--map-root-user"]
+    )
     require(host, (*DISK_TOOLS, *(USER_TOOLS if as_root else ())))
     _clean(host, as_root, work)
     host.write_files({os.path.join(work, "overlay.tar"): File(overlay(disk.files), 0o600)})

@@ -114,6 +114,8 @@ def apply(todo: FleetPlan, fleet: Fleet, host: Host) -> Accel | None:
     for name in todo.stop:
         process.stop(fleet.places(name).pidfile)
         host.actions.append(["stop", name])
+    for name in {*todo.stop, *todo.start, *todo.forget}:
+        _hang_up(fleet.places(name), host)
     for name in todo.forget:
         shutil.rmtree(fleet.places(name).folder)
     if not todo.start:
@@ -125,6 +127,15 @@ def apply(todo: FleetPlan, fleet: Fleet, host: Host) -> Accel | None:
     for vm in vms:
         _start(vm, fleet.places(vm.name), accel.name, host)
     return accel
+
+
+def _hang_up(places: Places, host: Host) -> None:
+    # An ssh master to a machine without power would let every later connection wait for its time-out.
+    if os.path.exists(places.master):
+        host.run(["ssh", "-F", "none", "-o", "ControlPath=%s" % places.master, "-O", "exit", places.name], check=False)
+    for path in (places.master, places.monitor):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def make_private(folder: str) -> None:
@@ -140,8 +151,6 @@ def _start(vm: Vm, places: Places, accel: str, host: Host) -> None:
     os.makedirs(places.folder, exist_ok=True)
     with open(places.serial, "a", encoding="ascii") as console:
         console.write("--- power on %s\n" % time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(places.monitor)
     try:
         host.run(render_argv(vm, places, accel, PROGRAM), changes=True, timeout=60)
     except ClusterError as error:

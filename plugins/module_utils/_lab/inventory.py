@@ -65,12 +65,13 @@ def _node_vm(rack: Rack, node: RackNode) -> Vars:
     }
 
 
-def _root_login(rack: Rack, args: t.Iterable[str]) -> Vars:
+def _root_login(rack: Rack, name: str, args: t.Iterable[str]) -> Vars:
     return {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": rack.key,
         "ansible_ssh_common_args": " ".join(args),
         "ansible_control_path_dir": rack.run_dir,
+        "ansible_control_path": "%%(directory)s/%s.ssh" % name,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 
@@ -79,13 +80,14 @@ def _head(rack: Rack) -> Vars:
     return {
         "ansible_host": "127.0.0.1",
         "ansible_port": rack.ssh_port,
-        "ansible_control_path": "%(directory)s/head.ssh",
-        **_root_login(rack, ("-F", "none", *_SSH, *_ALIVE, *_known_head(rack))),
+        **_root_login(rack, "head", ("-F", "none", *_SSH, *_ALIVE, *_known_head(rack))),
         "lab_vm": _head_vm(rack),
     }
 
 
 def _node(rack: Rack, node: RackNode) -> Vars:
+    unknown = ("-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no")
+    args = ("-F", "none", *_SSH, *_ALIVE, *unknown, "-o", "'ProxyCommand=%s'" % _proxy(rack))
     return {
         "ansible_host": node.ip,
         "node_mac": node.mac,
@@ -94,6 +96,7 @@ def _node(rack: Rack, node: RackNode) -> Vars:
         "node_interface": "eth0",
         "node_cpus": rack.node_cpus,
         "node_memory_mb": rack.node_memory_mb,
+        **_root_login(rack, node.name, args),
         "lab_vm": _node_vm(rack, node),
     }
 
@@ -122,12 +125,10 @@ def build(rack: Rack) -> RackInventory:
     members = rack.members()
     hosts: dict[str, Vars] = {"rack": _local(), "builder": _local(), "head": _head(rack)}
     hosts.update((node.name, _node(rack, node)) for node in members)
-    unknown = ("-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no")
-    args = ("-F", "none", *_SSH, *_ALIVE, *unknown, "-o", "'ProxyCommand=%s'" % _proxy(rack))
     groups = {
         "lab_racks": ["rack"],
         "image_builders": ["builder"],
         "boot_servers": ["head"],
         "nodes": [node.name for node in members],
     }
-    return RackInventory(hosts, groups, {"all": _everywhere(rack), "nodes": _root_login(rack, args)})
+    return RackInventory(hosts, groups, {"all": _everywhere(rack)})

@@ -70,6 +70,11 @@ class Places:
     def monitor(self) -> str:
         return os.path.join(self.sockets, self.name + ".qmp")
 
+    @property
+    def master(self) -> str:
+        """The control socket of ssh connections to this VM, as the inventory names it."""
+        return os.path.join(self.sockets, self.name + ".ssh")
+
 
 def _nic(name: str, entry: t.Mapping[str, t.Any]) -> Nic:
     nic = Nic(**{key: value for key, value in entry.items() if value is not None})
