@@ -101,7 +101,7 @@ def _node(options: argparse.Namespace, secret: bytes, target: Target) -> Node | 
     o = options
     if o.dialect == "classic":
         ports = (o.data_port, o.control_port)
-        classic = ClassicOptions(o.name, o.sha256, o.size, o.bind, o.server, o.timeout, max(60.0, o.timeout), ports)
+        classic = ClassicOptions(o.name, o.sha256, o.size, o.bind, o.timeout, max(60.0, o.timeout), ports)
         return ClassicNode(classic, target, _log)
     return Node(NodeOptions(o.name, o.bind, o.port, secret, o.sha256, o.size, o.server, o.timeout), target, _log)
 

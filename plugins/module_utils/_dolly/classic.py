@@ -5,9 +5,9 @@
 """The classic dolly wire protocol: what server and node share. This module util is private to the collection.
 
 TCP 9998 carries the raw file, TCP 9997 the control texts. The parent connects data first, then control; it sends the
-dolly.cfg text; the child answers ``Host got parameters 'NAME'.`` and, when its own children are connected,
-``Host ready 'NAME'.``; texts of children are copied upwards. The server starts when it has read "ready" once per
-client. At the end the 8-byte total (native order, little endian on every machine that still runs dolly) goes down the control
+dolly.cfg text; the child answers ``Host got parameters 'NAME'.`` and, when its own children are connected, ``Host
+ready 'NAME'.``; texts of children are copied upwards. The server starts when it has read "ready" once per client. At
+the end the 8-byte total (native order, little endian on every machine that still runs dolly) goes down the control
 links, and comes back up as the acknowledgement. There is no authentication and no checksum.
 """
 

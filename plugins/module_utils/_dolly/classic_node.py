@@ -32,7 +32,6 @@ class ClassicOptions(t.NamedTuple):
     sha256: str
     size: int = 0
     bind: str = ""
-    server: str = ""
     timeout: float = 100.0
     silence: float = 60.0
     ports: tuple[int, int] = (classic.DATA_PORT, classic.CONTROL_PORT)
@@ -44,6 +43,11 @@ class Parent(t.NamedTuple):
     data: socket.socket
     control: socket.socket
     text: str
+
+
+def _looks_like_config(text: bytes) -> bool:
+    begins = b"compressed infile ".startswith(text[:18]) or b"infile ".startswith(text[:7])
+    return begins and len(text) <= 1 << 20
 
 
 class Lobby:
@@ -79,8 +83,6 @@ class Lobby:
         except OSError:
             return
         sock.setblocking(False)
-        if self.options.server and address != self.options.server and door is self._doors[1]:
-            self.log("%s is not the server" % address)
         if door is self._doors[0]:
             old = self._data.pop(address, None)
             if old is not None:
@@ -96,9 +98,7 @@ class Lobby:
         except LinkLost as error:
             self.log("a probe of the control port: %s" % error)
             return self._drop(sock)
-        if (not b"compressed infile ".startswith(text[:18]) and not b"infile ".startswith(text[:7])) or len(
-            text
-        ) > 1 << 20:
+        if not _looks_like_config(text):
             self.log("garbage on the control port from %s" % address)
             return self._drop(sock)
         self._texts[sock] = (address, text, until)
@@ -176,6 +176,7 @@ class Relay:
         self.received = 0
         self.total: int | None = None
         self._total_bytes = b""
+        self._drained = False
         self.reason = ""
         self.heard = time.monotonic()
         self.store: Store | None = None
@@ -199,6 +200,7 @@ class Relay:
     def _greet(self) -> None:
         classic.supported(self.config)
         self.parent.control.settimeout(self.options.silence)
+        self.parent.data.settimeout(self.options.silence)
         place = self.node.position(self.config, str(self.parent.control.getsockname()[0]))
         self.name = self.config.clients[place]
         self._say(classic.got_parameters(self.name))
@@ -222,9 +224,10 @@ class Relay:
         self._say(classic.failed(self.name, reason))
 
     def _turn(self) -> None:
-        sockets = [self.parent.data, self.parent.control, *(child.control for child in self.children)]
-        if self.total is not None:
-            sockets.remove(self.parent.control)
+        parent = [self.parent.data] * (not self._drained) + [self.parent.control] * (self.total is None)
+        if not parent:
+            raise LinkLost("the parent's data link ended at %d of %s" % (self.received, self.total))
+        sockets = [*parent, *(child.control for child in self.children)]
         readable = select.select(sockets, [], [], 1.0)[0]
         now = time.monotonic()
         if readable:
@@ -234,7 +237,6 @@ class Relay:
         for child in self.children:
             if child.control in readable:
                 self._from_child(child)
-        # Data first: a total that has arrived does not end the data that came before it.
         if self.parent.data in readable:
             self._data()
         if self.parent.control in readable and self.total is None:
@@ -248,7 +250,12 @@ class Relay:
             child.ack += data
 
     def _data(self) -> None:
-        data = classic.receive(self.parent.data, classic.BLOCK, "the parent's data link")
+        try:
+            data = self.parent.data.recv(classic.BLOCK)
+        except OSError as error:
+            raise LinkLost("the parent's data link: %s" % (error.strerror or error))
+        # The server closes its data link while the total may still be on its way.
+        self._drained = not data
         self.received += len(data)
         for child in self.children:
             self._feed(child, data)
@@ -286,8 +293,9 @@ class Relay:
 
     def _ack(self, child: classic.Child) -> int:
         child.control.settimeout(600.0)
-        while len(child.ack) < 8:
-            child.ack += classic.receive(child.control, 8 - len(child.ack), child.name)
+        while len(child.ack) < 8 or child.ack.startswith(b"Host "):
+            child.ack += classic.receive(child.control, 4096, child.name)
+            child.ack = classic.split_ack(child.ack)[1]
         return int(classic.TOTAL.unpack(child.ack[:8])[0])
 
     def _close(self) -> None:
