@@ -243,9 +243,9 @@ actions:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.backends import check_config
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.options import rack_from_options
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.rack import apply_rack, plan_rack
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.confset import judge
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
 
@@ -296,7 +296,7 @@ def work(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result
     rack, tester = rack_from_options(options)
     plan = plan_rack(rack, host)
     if plan.dhcp_changed and tester:
-        check_config(plan.dhcp_text, rack.dhcp_path, tester, host, check_mode)
+        judge(plan.dhcp_text, rack.dhcp_path, tester, host, check_mode)
     if not check_mode:
         apply_rack(plan, host)
     return {
