@@ -106,12 +106,12 @@ def molecule(job: Job) -> None:
     scenarios = sorted(path.parent.name for path in (tree / "extensions" / "molecule").glob("*/molecule.yml"))
     if not scenarios:
         raise StepFailed("extensions/molecule has no scenario")
-    env = {**ansible_env(job.temp / "tree"), "MOLECULE_EPHEMERAL_DIRECTORY": ""}
+    env = {**ansible_env(job.temp / "tree"), "MOLECULE_EPHEMERAL_DIRECTORY": "", "NO_COLOR": "1"}
     failed = []
     for name in [one for one in scenarios if not job.args or one in job.args]:
         env["MOLECULE_EPHEMERAL_DIRECTORY"] = str(job.temp / "molecule" / name)
         try:
-            job.run(BIN / "molecule", "--no-command-borders", "test", "--scenario-name", name, cwd=tree, env=env)
+            job.run(BIN / "molecule", "test", "--scenario-name", name, cwd=tree, env=env)
             job.counts.passed += 1
         except StepFailed:
             job.counts.failed += 1

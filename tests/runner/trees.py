@@ -50,10 +50,10 @@ def copy_tree(temp: Path) -> Path:
 
 
 def ansible_env(collections: Path) -> dict[str, str]:
-    """Ansible sees the collections of one folder and writes only into the cache."""
+    """Ansible sees the collections of one folder and keeps its own files beside that folder."""
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
-        "ANSIBLE_HOME": str(CACHE / "ansible"),
+        "ANSIBLE_HOME": str(collections.parent / "ansible-home"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "PATH": "%s%s%s" % (BIN, os.pathsep, os.environ.get("PATH", "")),
