@@ -42,7 +42,7 @@ class Event(t.NamedTuple):
 
 
 _UNIX = re.compile(r"(\d{9,11}(?:\.\d+)?) ", re.ASCII)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(Z|[+-]\d\d:?\d\d) ")
+_RFC3339 = re.compile(r"(2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(Z|[+-]\d\d:?\d\d) ")
 _CLASSIC = re.compile(r"(?:<\d+>)?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) ")
 _MONTHS = {name: n for n, name in enumerate(re.findall("...", "JanFebMarAprMayJunJulAugSepOctNovDec"), 1)}
 _OCTET = r"[0-9a-fA-F]{1,2}"
@@ -123,7 +123,7 @@ def normal_mac(text: str) -> str:
 
 def parse_dhcp(line: str, now: float = 0.0) -> Event | None:
     """A DHCP line. A DISCOVER or REQUEST with a reason behind the last colon was refused by the server."""
-    if "DHCP" not in line:
+    if "DHCP" not in line and not line.startswith("{"):
         return None
     found = stamped(line, now)
     match = _DHCP.search(found[1]) if found else None
@@ -136,7 +136,7 @@ def parse_dhcp(line: str, now: float = 0.0) -> Event | None:
 
 def parse_tftp(line: str, now: float = 0.0) -> Event | None:
     """A line of in.tftpd: a read request, or the refusal of the last one (logged with ``--verbose`` twice)."""
-    if "RRQ" not in line and "NAK" not in line:
+    if "RRQ" not in line and "NAK" not in line and not line.startswith("{"):
         return None
     found = stamped(line, now)
     if found is None:

@@ -18,10 +18,11 @@ RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 _MAC_IN_PATH = re.compile(r"(?:^|[^0-9a-fA-F])(?:01-)?([0-9a-fA-F]{2}(?:[-:][0-9a-fA-F]{2}){5})(?![0-9a-fA-F])")
 _HEX_ENTRY = re.compile(r"pxelinux\.cfg/[0-9A-F]{1,8}$")
 _NAMES = (
-    ("loader", re.compile(r"(?:\.k?pxe|\.efi|\.0|\.[ce]32|\.e64|\.c64)$|^grub|^nbgrub")),
-    ("kernel", re.compile(r"^(?:vmlinuz|kernel|linux|bzimage)")),
+    ("kernel", re.compile(r"^(?:vmlinuz|kernel|bzimage|linux(?!\.0$))")),
+    ("stage1", re.compile(r"^(?:stage1|initrd|initramfs)")),
     ("image", re.compile(r"^rootfs|\.(?:sqfs|squashfs|ext[234])$")),
-    ("stage1", re.compile(r"^(?:stage1|initrd|initramfs)|\.(?:img|rdz|cpio|initrd)(?:\.\w+)?$")),
+    ("loader", re.compile(r"(?:\.k?pxe|\.efi|\.0|\.[ce]32|\.e64|\.c64)$|^grub|^nbgrub")),
+    ("stage1", re.compile(r"\.(?:img|rdz|cpio|initrd)(?:\.\w+)?$")),
 )
 
 
