@@ -1,6 +1,6 @@
 # make lab       a virtual rack boots diskless on this machine     make lab-down   removes it without a trace
 # make status    the boot timeline of the rack                     make test       everything, the rack included
-# make check     the fast subset of the tests (minutes)            make docs       reference pages from the code
+# make check     the fast subset of the tests (minutes)            make docs       writes the reference pages
 # make bench     figures against peers                             make build      the collection's tarball
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap
 TEST_PACKAGES := isc-dhcp-server tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
   build-essential
 
-.PHONY: help venv venv-dev packages packages-test lab lab-down status check test units sanity lint docs bench build e2e clean
+.PHONY: help venv venv-dev packages packages-test lab lab-down status check test units sanity lint molecule docs bench build e2e clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -23,8 +23,8 @@ define need_packages
 if [ -n "$$missing" ]; then \
   if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as=sudo; \
   else echo "Missing packages. As root, run:  apt-get install" $$missing; exit 1; fi; \
-  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-    $$as apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+  $$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 SYSTEMD_OFFLINE=1 \
+    apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
 fi
 endef
 
@@ -59,29 +59,14 @@ lab-down: venv
 status: venv
 	@$(BIN)/ansible-playbook playbooks/status.yml $(ARGS)
 
-units: venv-dev
-	@$(BIN)/python -m pytest -q -n auto tests/unit
-
-lint: venv-dev
-	@tests/run lint
-
-sanity: venv-dev
-	@tests/run sanity
-
-check: venv-dev
-	@tests/run check
+units lint sanity check molecule e2e bench: venv-dev
+	@tests/run $@ $(ARGS)
 
 test: venv-dev
-	@tests/run all
-
-e2e: venv-dev
-	@tests/run e2e
+	@tests/run all $(ARGS)
 
 docs: venv-dev
-	@tests/run docs
-
-bench: venv-dev
-	@tests/run bench
+	@$(BIN)/python docs/generate.py
 
 build: venv
 	@$(BIN)/ansible-galaxy collection build --force
