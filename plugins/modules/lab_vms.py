@@ -141,6 +141,7 @@ vms:
     started: {description: Whether this call started it., type: bool}
     stopped: {description: Whether this call stopped it., type: bool}
     pid: {description: Process number of QEMU. Null when it does not run or would be started., type: int}
+    since: {description: "When it was switched on, in seconds since the epoch.", type: float}
     console: {description: The log of its serial console., type: str}
 accel:
   description: The accelerator used and why. Empty when nothing was started.

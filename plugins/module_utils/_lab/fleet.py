@@ -158,7 +158,7 @@ def _start(vm: Vm, places: Places, accel: str, host: Host) -> None:
 
 
 def report(fleet: Fleet, todo: FleetPlan, dry: bool) -> Report:
-    """Per VM: running, started, stopped, pid (unknown in check mode) and the console log; sorted by name."""
+    """Per VM: running, started, stopped, pid and power-on time (unknown in check mode), console log; sorted by name."""
     return {name: _row(fleet, todo, name, dry) for name in sorted(todo.pids)}
 
 
@@ -170,5 +170,6 @@ def _row(fleet: Fleet, todo: FleetPlan, name: str, dry: bool) -> dict[str, t.Any
         "started": name in todo.start,
         "stopped": name in todo.stop,
         "pid": pid,
+        "since": process.started_at(places.pidfile) if pid else None,
         "console": places.serial,
     }

@@ -43,6 +43,14 @@ def running_pid(pidfile: str) -> int | None:
     return pid if pid and pidfile in _command_line(pid) else None
 
 
+def started_at(pidfile: str) -> float | None:
+    """When the pid file was written, in seconds since the epoch."""
+    try:
+        return round(os.stat(pidfile).st_mtime, 3)
+    except OSError:
+        return None
+
+
 def _open_pidfd(pid: int) -> int | None:
     opener: t.Callable[[int], int] | None = getattr(os, "pidfd_open", None)
     if opener is None:

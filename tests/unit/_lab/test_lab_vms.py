@@ -117,6 +117,7 @@ def test_check_mode_on_nothing_touches_nothing(call: Call, fake_qemu: pathlib.Pa
         "started": True,
         "stopped": False,
         "pid": None,
+        "since": None,
         "console": str(fake_qemu / "vms/node31/console.log"),
     }
     assert not fake_qemu.exists()
