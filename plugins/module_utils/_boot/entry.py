@@ -106,7 +106,8 @@ class BootPlan:
     def pxelinux(self, node: Node, cmdline: str) -> str:
         """The text of ``pxelinux.cfg/01-<mac>``."""
         append = "initrd=%s%s %s" % (self.base, self.image.stage1, cmdline)
-        check_length("%s BOOTIF=%s" % (append, node.boot_name), node.name)
+        # The loader adds its own words around the line.
+        check_length("BOOT_IMAGE=%s%s %s BOOTIF=%s" % (self.base, self.image.kernel, append, node.boot_name), node.name)
         title = "%s: %s %s (%s)" % (node.name, self.image.name, self.image.version, self.profile.method)
         label = pxelinux.Label(self.profile.name, self.base + self.image.kernel, append, ipappend=2, title=title)
         return pxelinux.render(menu_config(self.menu, label, MANAGED + node.name, "messages"))

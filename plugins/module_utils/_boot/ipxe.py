@@ -34,7 +34,7 @@ kernel %(kernel)s %(arguments)s || goto failed
 initrd %(initrd)s || goto failed
 boot || goto failed
 :failed
-echo Boot failed: ${errmsg}
+echo Boot failed, see the line above
 echo Next try in 10 seconds
 sleep 10
 reboot
@@ -53,7 +53,7 @@ _MENU = """#!ipxe
 # %(comment)s
 %(message)schain --replace %(base)s/01-${netX/mac:hexhyp}.ipxe || goto unknown
 :unknown
-echo No boot script for MAC address ${netX/mac} on %(server)s: ${errmsg}
+echo Boot server %(server)s does not know MAC address ${netX/mac}
 echo Add the node to the inventory and run the pxe_server playbook
 %(unknown)s
 """
