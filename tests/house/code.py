@@ -228,7 +228,7 @@ def _too_new(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute) and node.attr in _NEW_IN_39:
         return ".%s()" % node.attr
     if isinstance(node, ast.Call):
-        new = _NEW_KEYWORDS.get(_dotted(node.func).split(".")[-1], set())
+        new = _NEW_KEYWORDS.get(_dotted(node.func).rpartition(".")[2], set())
         return ", ".join("%s=" % word.arg for word in node.keywords if word.arg in new)
     return ""
 
