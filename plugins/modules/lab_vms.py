@@ -200,7 +200,8 @@ def main() -> None:
 
     def work(host: LocalHost) -> dict[str, t.Any]:
         wanted = fleet.Fleet(vms=tuple(parse_vms(module.params.pop("vms"))), **module.params)
-        if module.check_mode:
+        nothing_there = wanted.state == "absent" and not os.path.isdir(wanted.folder)
+        if module.check_mode or nothing_there:
             return outcome(host, wanted, True)
         os.makedirs(wanted.folder, exist_ok=True)
         with locked(os.path.join(wanted.folder, "lock")):
