@@ -279,6 +279,9 @@ class Relay:
                 child.control.sendall(self._total_bytes)
 
     def _end(self) -> bool:
+        # A real dolly that waits for a full block of 4096 bytes sees only by this that the last one is shorter.
+        for child in self.children:
+            child.data.shutdown(socket.SHUT_WR)
         if self.store is not None and not self.reason:
             self.store.size = self.total or 0
             try:
