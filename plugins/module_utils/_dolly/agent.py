@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import typing as t
@@ -152,9 +153,14 @@ def _run_serve(options: argparse.Namespace) -> int:
     return FAILED if push.too_many() else DONE
 
 
+def _terminated(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(argv: t.Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit code."""
     options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminated)
     commands = {"node": _run_node, "status": _run_status, "serve": _run_serve}
     try:
         if options.command != "serve":
