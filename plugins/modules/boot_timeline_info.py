@@ -122,6 +122,9 @@ nodes:
     image: {description: Version of its image., type: str}
     boot_id: {description: The name that stage1 gave this boot., type: str}
     address: {description: The address that it got by DHCP., type: str}
+    host_key:
+      description: Public key of its sshd, as it phoned it home. It is as trustworthy as the boot network.
+      type: str
     started: {description: When the boot began, seconds since the epoch. Null for a node never seen., type: float}
     reached: {description: The furthest stage., type: str}
     stages: {description: "Seconds that each stage took, from the end of the one before.", type: dict}
@@ -137,6 +140,7 @@ nodes:
       image: 3f1d0c2b9a88
       boot_id: 5f0c2a1e
       address: 10.0.1.31
+      host_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGkYQ0BvXx0v
       started: 1795253524.286
       reached: up
       stages: {lease: 0.036, loader: 0.053, entry: 0.03, kernel: 0.9, stage1: 0.3, dhcp: 2.1, fetch: 1.9, up: 4.4}

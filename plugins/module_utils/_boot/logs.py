@@ -58,7 +58,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text)[:_TEXT_MAX].strip()
+    plain = text if text.isprintable() else _CONTROL.sub(" ", text)
+    return plain[:_TEXT_MAX].strip()
 
 
 def _classic_time(match: re.Match[str], now: float) -> float | None:
@@ -170,7 +171,7 @@ def parse_phone(line: str, now: float = 0.0) -> Event | None:
     info: dict[str, str] = {}
     for pair in query.split("&")[:32]:
         key, _equals, value = pair.partition("=")
-        info[key] = _clean(urllib.parse.unquote_plus(value))
+        info[key] = _clean(urllib.parse.unquote_plus(value) if "%" in value or "+" in value else value)
     mac = normal_mac(info.get("mac", ""))
     return Event(float(when), "phone", what, mac, ip, info.get("msg", ""), 0, info)
 

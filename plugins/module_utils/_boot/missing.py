@@ -53,16 +53,18 @@ _SILENT: t.Mapping[str, Verdict] = {
 
 # Words in the message of a failure: (words, missing stage or "" for the next one, remedy).
 _FAILURES: t.Sequence[tuple[tuple[str, ...], str, str]] = (
+    (("squashfs", "/sbin/init", "overlay root"), "root", "run the diskless playbook: the image cannot be a root"),
+    (("memory", " mb, have", "no space left"), "fetch", "give the node more memory or make the image smaller"),
     (
-        ("sha256", "digest", "mismatch", "verify", "damaged", "wrong image"),
+        ("sha-256", "sha256", "digest", "mismatch", "damaged"),
         "verify",
-        "run the diskless playbook to verify the image on the server, then pxe_server, then boot again",
+        "run the diskless playbook, which checks the image on the server, then pxe_server; boot again",
     ),
-    ((" mb, have", "memory", "too large", "ram"), "fetch", "give the node more memory or make the image smaller"),
-    (("method", "automatic=", "missing value"), "", "correct the profile's method in the inventory, run pxe_server"),
-    (("dolly", "timeout"), "fetch", "run the push playbook while the nodes wait"),
-    (("404", "not found"), "fetch", "build or publish the image, then run pxe_server"),
-    (("interface", "no link", "lease", "dhcp"), "dhcp", "check the cable and node_interface; the card needs a driver"),
+    (("bytes of the image",), "fetch", "another image than the boot entry says was sent: run pxe_server; boot again"),
+    (("dolly", "nobody sent"), "fetch", "run the push playbook while the nodes wait"),
+    (("method", "automatic=", "command line", "image_url", "network '"), "", "correct its profile, run pxe_server"),
+    (("404", "not found", "cannot mount", "has no rootfs"), "fetch", "publish the image, then run pxe_server"),
+    (("interface", "link", "dhcp"), "dhcp", "check the cable and node_interface; the card needs a driver"),
 )
 
 
@@ -134,8 +136,11 @@ def why_missing(boot: Boot | None, mac: str, before: Boot | None = None, strange
 
 def _with_history(verdict: Verdict, boot: Boot, before: Boot | None) -> Verdict:
     missing, reason, remedy = verdict
+    if before and before.has_failed and not boot.absent:
+        missing, reason, remedy = _of_failure(before)
+        return missing, "it booted again (reached: %s) after: %s" % (boot.reached or "nothing", reason), remedy
+    if before and "up" in before.at and boot.rank <= RANK["lease"]:
+        reason += "; it was up before, so it was reset, or its link was down for a moment"
     if boot.asked_again and boot.rank >= RANK["entry"]:
         reason += "; %.1f s later it asked for an address again" % max(0.0, boot.asked_again - boot.last)
-    if before and before.has_failed and boot.rank <= RANK["lease"]:
-        return _next(before.reached), "rebooted after: %s" % (before.failed or "a failure"), _of_failure(before)[2]
     return missing, reason, remedy

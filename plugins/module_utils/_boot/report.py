@@ -73,6 +73,7 @@ def row_of(node: t.Mapping[str, t.Any], track: Track, strangers: t.Sequence[str]
         "image": boot.image if boot else "",
         "boot_id": boot.boot_id if boot else "",
         "address": boot.address if boot else "",
+        "host_key": boot.host_key if boot else "",
         "started": round(boot.start, 3) if boot else None,
         "reached": boot.reached if boot else "",
         "stages": took,

@@ -99,7 +99,11 @@ class JournalTail:
             return
         done = self._host.run([*argv, *self._match, *self._where], check=False)
         if done.rc:
-            self.trouble = "journalctl gives no lines of %s: %s" % (self._name, done.stderr.strip()[:200])
+            self.trouble = "journalctl gives no lines of %s (exit code %d) %s" % (
+                self._name,
+                done.rc,
+                done.stderr.strip()[:200],
+            )
             return
         for line in done.stdout.splitlines():
             if line.startswith(_CURSOR):

@@ -45,7 +45,10 @@ class Boot:
     default_entry: bool = False
     failed: str = ""  # message of a failure that the node phoned home
     has_failed: bool = False
-    asked_again: float = 0.0  # first DISCOVER since the last progress
+    asked_again: float = 0.0  # first DISCOVER of the last burst since the last progress
+    asked_last: float = 0.0  # the last one of it
+    unanswered: int = 0  # DISCOVERs since the last OFFER or ACK
+    host_key: str = ""  # public key of its sshd, phoned home with ``up``
 
     @property
     def reached(self) -> str:
@@ -66,7 +69,7 @@ class Boot:
             self.at[stage] = when
         if stage == self.absent_stage:
             self.absent = self.absent_stage = ""
-        self.last, self.asked_again = when, 0.0
+        self.last, self.asked_again, self.unanswered = when, 0.0, 0
 
 
 def stage_of(path: str) -> str:

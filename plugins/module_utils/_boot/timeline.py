@@ -16,6 +16,10 @@ from .stages import RANK, Boot, mac_of, stage_of
 
 # A firmware that asks again after this many seconds without any progress began anew.
 _QUIET = 90.0
+# The system's own DHCP client may ask until this many seconds after the node reported itself up.
+_SETTLE = 60.0
+# Requests without an answer after which a node that was further on must have been reset.
+_DEAF = 3
 _UNKNOWN_MAX = 64
 
 
@@ -40,27 +44,42 @@ class Track:
     def dhcp(self, event: Event) -> None:
         boot = self.boot
         if event.what in ("discover", "refused"):
-            stuck = boot is not None and boot.rank <= RANK["loader"] and event.when - boot.last > _QUIET
-            if boot is None or boot.ended or stuck:
-                asked = boot.asked if boot and stuck else 0
-                boot = self._begin(event.when)
-                boot.asked = asked
-            boot.asked += 1
-            boot.asked_again = boot.asked_again or event.when
-            boot.refused = event.text
-            if boot.rank < RANK["lease"]:
-                boot.last = event.when
-        elif event.what == "offer" and boot:
-            boot.offered, boot.refused = True, ""
+            self._discover(event)
         elif event.what == "ack":
             self._ack(boot or self._begin(event.when), event)
+        elif event.what == "offer" and boot:
+            boot.offered, boot.refused, boot.unanswered = True, "", 0
         elif event.what in ("nak", "decline") and boot and boot.rank < RANK["lease"]:
             boot.refused = "DHCP%s for %s" % (event.what.upper(), event.ip)
+
+    def _discover(self, event: Event) -> None:
+        boot = self.boot
+        if boot is None or self._is_reset(boot, event.when):
+            asked = boot.asked if boot and boot.rank < RANK["lease"] else 0
+            boot = self._begin(event.when)
+            boot.asked = asked
+        elif boot.unanswered >= _DEAF and boot.rank > RANK["loader"]:
+            boot = self._begin(boot.asked_again)
+            boot.asked = _DEAF
+        if not boot.asked_again or event.when - boot.asked_last > _QUIET:
+            boot.asked_again = event.when
+        boot.asked += 1
+        boot.unanswered += 1
+        boot.asked_last, boot.refused = event.when, event.text
+        if boot.rank < RANK["lease"]:
+            boot.last = event.when
+
+    @staticmethod
+    def _is_reset(boot: Boot, when: float) -> bool:
+        """Whether a DISCOVER means that the node began anew; a system that comes up also asks, about once."""
+        if "up" in boot.at:
+            return when - boot.at["up"] > _SETTLE
+        return boot.has_failed or (boot.rank <= RANK["loader"] and when - boot.last > _QUIET)
 
     def _ack(self, boot: Boot, event: Event) -> None:
         if boot.rank < RANK["lease"]:
             boot.reach("lease", event.when)
-        boot.address = event.ip
+        boot.address, boot.unanswered = event.ip, 0
 
     def get(self, event: Event) -> None:
         """A file was asked for, by TFTP (any status) or HTTP (with its status)."""
@@ -124,6 +143,8 @@ class Track:
         else:
             boot.failed, boot.has_failed = "", False
             boot.reach(event.what, event.when)
+        if event.what == "up" and event.text.startswith("ssh-"):
+            boot.host_key = event.text
 
     def _boot_of(self, boot_id: str, when: float) -> Boot | None:
         boot, before = self.boot, self.before

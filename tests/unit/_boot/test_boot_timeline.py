@@ -147,6 +147,13 @@ RESET = "@2000 " + LEASE
         ("discover @1010 discover @2000 discover offer request ack", 2000, "lease", ""),
         # repeated requests within one try
         ("discover @1004 discover @1012 discover offer request ack", 1000, "lease", ""),
+        # the system that comes up asks for its address itself, before or after it is up
+        ("%s | %s +dhcp +root discover offer request ack +up" % (LEASE, IPXE_BOOT), 1000, "up", "b1"),
+        ("%s discover offer request ack" % UP, 1000, "up", "b1"),
+        ("%s discover offer request ack %s %s" % (UP, RESET, IPXE_BOOT), 2000, "stage1", ""),
+        # reset, and no server answers
+        ("%s | %s +dhcp @2000 discover discover" % (LEASE, IPXE_BOOT), 1000, "dhcp", "b1"),
+        ("%s | %s +dhcp @2000 discover discover discover discover" % (LEASE, IPXE_BOOT), 2000, "", ""),
         # the node that is up asks for its address again and reports the same boot: nothing new
         ("%s @2000 discover ack +up:b1" % UP, 1000, "up", "b1"),
         # renewals and files fetched by a node that is up change nothing
@@ -195,10 +202,15 @@ MISSING = [
     (GOT + " +failed:b1:unknown_method_'foo'", "dhcp", "unknown method 'foo'", "profile"),
     (GOT + " +dhcp +failed:b1:dolly:_nobody_came_in_100_s", "fetch", "nobody came", "push"),
     (GOT + " +dhcp +failed:b1:server_says_404", "fetch", "server says 404", "publish"),
+    (GOT + " +dhcp +failed:b1:got_5_bytes_of_the_image,_expected_7", "fetch", "got 5 bytes", "boot entry"),
+    (GOT + " +dhcp +fetch +verify +failed:b1:the_image_has_no_/sbin/init", "root", "no /sbin/init", "cannot be a root"),
+    (GOT + " +dhcp +fetch +failed:b1:the_image_does_not_match_its_SHA-256_aa", "verify", "does not match", "diskless"),
+    (UP + " @2000 " + LEASE, "loader", "it was up before", "UDP port 69"),
     (GOT + " +failed:b1:eth0:_no_link", "dhcp", "no link", "cable"),
     (GOT + " +dhcp +fetch +verify +failed:b1:odd", "root", "odd", "console"),
     (GOT + " +failed", "dhcp", "no message", "console"),
-    (GOT + " +dhcp +fetch +failed:b1:sha256_mismatch @2000 " + LEASE, "verify", "rebooted after: sha256 mismatch",
+    (GOT + " +dhcp +fetch +failed:b1:sha256_mismatch @2000 " + LEASE, "verify",
+     "it booted again (reached: lease) after: sha256 mismatch",
      "diskless"),
 ]  # fmt: skip
 
@@ -238,6 +250,11 @@ def test_a_node_is_known_by_a_pool_address_by_the_name_it_phones_and_by_the_file
     assert rows["node32"]["reached"] == "dhcp"
 
 
+def test_the_host_key_comes_with_the_last_stage() -> None:
+    assert row("+up:b1:ssh-ed25519_AAAA")["host_key"] == "ssh-ed25519 AAAA"
+    assert row("+up:b1:hello")["host_key"] == row("+failed:b1:ssh-x")["host_key"] == ""
+
+
 def test_the_table_is_aligned_and_sorted() -> None:
     rows = report([OTHER, NODE], run(UP))
     assert table(rows) == [
@@ -254,9 +271,11 @@ def test_having_reached_a_stage() -> None:
     assert has_reached(failed, "fetch") and not has_reached(failed, "up")
 
 
-WORDS = ["discover", "offer", "ack", "refused:no", "decline", "get:pxelinux.0", "get:" + CFG,
-         "get:pxelinux.cfg/default", "nak", "200:" + IPXE, "404:" + KERNEL, "200:" + KERNEL, "200:" + STAGE1, "200:" + ROOTFS,
-         "404:" + ROOTFS, "+failed:b1:x", *("+%s:%s" % (stage, boot) for stage in PHONE_STAGES for boot in ("b1", "b2"))]  # fmt: skip
+WORDS = [
+    *("discover", "offer", "ack", "refused:no", "decline", "get:pxelinux.0", "get:" + CFG, "get:pxelinux.cfg/default"),
+    *("nak", "200:" + IPXE, "404:" + KERNEL, "200:" + KERNEL, "200:" + STAGE1, "200:" + ROOTFS, "404:" + ROOTFS),
+    *("+%s:%s" % (stage, boot) for stage in PHONE_STAGES for boot in ("b1", "b2")),
+]
 
 
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([0, 0.5, 5, 100])), max_size=40))
