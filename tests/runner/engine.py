@@ -103,14 +103,8 @@ class Job:
             raise StepFailed("%s is missing. Type: apt-get install %s" % (program, package))
         return found
 
-    def run(
-        self,
-        *argv: str | Path,
-        cwd: Path = ROOT,
-        env: t.Mapping[str, str] | None = None,
-        check: bool = True,
-    ) -> str:
-        """Run a command, log it, give its output back; a non-zero exit fails the step unless ``check`` is false."""
+    def execute(self, argv: t.Sequence[str | Path], cwd: Path, env: t.Mapping[str, str] | None) -> tuple[int, str]:
+        """Run a command and log it; gives its exit code and its output."""
         words = [str(word) for word in argv]
         self.say("$ " + " ".join(words))
         lines: list[str] = []
@@ -124,23 +118,29 @@ class Job:
             text=True,
             errors="replace",
         ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 lines.append(line)
                 self.say(line.rstrip("\n"))
-        if check and process.returncode != 0:
-            raise StepFailed("%s ended with exit code %d" % (Path(words[0]).name, process.returncode))
-        return "".join(lines)
+        return process.returncode, "".join(lines)
 
-    def run_tests(self, *argv: str | Path, **options: t.Any) -> None:
+    def run(self, *argv: str | Path, cwd: Path = ROOT, env: t.Mapping[str, str] | None = None) -> str:
+        """Run a command and give its output; a non-zero exit fails the step."""
+        code, output = self.execute(argv, cwd, env)
+        if code != 0:
+            raise StepFailed("%s ended with exit code %d" % (Path(argv[0]).name, code))
+        return output
+
+    def run_tests(self, *argv: str | Path, cwd: Path = ROOT, env: t.Mapping[str, str] | None = None) -> None:
         """Run a command that ends with a line of counts; the counts enter the sum even when it fails."""
-        output = self.run(*argv, check=False, **options)
+        code, output = self.execute(argv, cwd, env)
         counts = read_counts(output)
         self.counts.add(counts)
-        if counts == Counts():
-            raise StepFailed("no test ran: %s" % (output.strip().splitlines() or ["no output"])[-1])
         if counts.failed:
             raise StepFailed("%d of %d tests failed" % (counts.failed, counts.passed + counts.failed))
+        if counts == Counts():
+            raise StepFailed("no test ran: %s" % (output.strip().splitlines() or ["no output"])[-1])
+        if code != 0:
+            raise StepFailed("%s ended with exit code %d" % (Path(argv[0]).name, code))
 
 
 def _finish(job: Job, mark: str, seconds: float, text: str) -> None:
@@ -157,7 +157,7 @@ def _run_step(job: Job) -> Counts:
         job.step.work(job)
     except StepSkipped as why:
         own, mark, text = Counts(skipped=1), "skip", str(why)
-    except StepFailed as why:
+    except (StepFailed, OSError, ValueError) as why:
         own, mark, text = Counts(failed=1), "FAILED", str(why)
     if mark == "FAILED" and not (job.verbose or job.step.stream):
         print("\n".join(job.log.read_text().splitlines()[-TAIL:]))
