@@ -19,7 +19,7 @@ import zipfile
 from . import pyclosure
 
 PACKAGE = "_dolly"
-_MAIN = "import sys\n\nfrom _dolly.agent import main\n\nsys.exit(main())\n"
+_MAIN = "import sys\n\nsys.dont_write_bytecode = True\n\nfrom _dolly.agent import main\n\nsys.exit(main())\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_HASH = 1
 
@@ -42,6 +42,22 @@ def pyz(sources: t.Mapping[str, str], magic: bytes = b"") -> bytes:
             content = byte_code(text, name) if compiled else text.encode("utf-8")
             archive.writestr(zipfile.ZipInfo(name + "c" if compiled else name, _EPOCH), content)
     return out.getvalue()
+
+
+def collect(read: t.Callable[[str], bytes]) -> dict[str, str]:
+    """The modules that ``agent`` imports from its own package, itself included: file name to text.
+
+    ``read`` gives the source of a module of the package by its name.
+    """
+    sources = {"__init__.py": read("__init__").decode("utf-8")}
+    todo = ["agent"]
+    while todo:
+        name = todo.pop()
+        if name + ".py" not in sources:
+            text = sources[name + ".py"] = read(name).decode("utf-8")
+            found = (item.split(".") for item in pyclosure.imports(text, PACKAGE, everywhere=True))
+            todo.extend(parts[1] for parts in found if parts[0] == PACKAGE and len(parts) > 1)
+    return dict(sorted(sources.items()))
 
 
 def needs(sources: t.Mapping[str, str]) -> list[str]:

@@ -81,7 +81,9 @@ def parse(data: bytes) -> list[Member]:
     while True:
         head = data[at : at + 6 + 8 * _FIELDS]
         if len(head) < 6 + 8 * _FIELDS or head[:6] not in (_MAGIC, b"070702"):
-            raise ClusterError("no newc header at byte %d of the archive" % at, "the initramfs is cut off or compressed")
+            raise ClusterError(
+                "no newc header at byte %d of the archive" % at, "the initramfs is cut off or compressed"
+            )
         try:
             field = [int(head[6 + 8 * i : 14 + 8 * i], 16) for i in range(_FIELDS)]
         except ValueError:

@@ -45,7 +45,7 @@ def folder(mode: int = 0o755) -> Node:
 class Edit:
     """``drop``: names as the tree has them. ``put``: path to node; a put replaces what has the same name."""
 
-    drop: t.FrozenSet[str] = frozenset()
+    drop: frozenset[str] = frozenset()
     put: t.Mapping[str, Node] = field(default_factory=dict)
 
 

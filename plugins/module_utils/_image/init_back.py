@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-TEXT = r"""# --- network ---------------------------------------------------------------------------------------------------
+TEXT = r"""# --- network -------------------------------------------------------------------------------------------
 
 mac_of() { cat "$SYS/class/net/$1/address"; }
 has_link() { [ "$(cat "$SYS/class/net/$1/carrier" 2> /dev/null)" = 1 ]; }
@@ -84,7 +84,7 @@ network_up() { # returns 1 with $reason
   phone dhcp
 }
 
-# --- fetching --------------------------------------------------------------------------------------------------
+# --- fetching -----------------------------------------------------------------------------------------------
 
 fetch_http() {
   wget -q -c -O "$IMAGE" "$image_url" 2> "$RUN/error" || {
@@ -164,7 +164,7 @@ verify() { # a damaged or wrong image is thrown away, never used
   phone verify
 }
 
-# --- the new root ----------------------------------------------------------------------------------------------
+# --- the new root -------------------------------------------------------------------------------------------
 
 mount_root() {
   modprobe -aq loop squashfs overlay
@@ -227,7 +227,7 @@ hand_over() {
   exec switch_root "$NEWROOT" /sbin/init
 }
 
-# --- main ------------------------------------------------------------------------------------------------------
+# --- main ---------------------------------------------------------------------------------------------------
 
 prepare() { # the kernel's file systems and the folder that holds the image
   for mount in proc:proc sysfs:sys devtmpfs:dev tmpfs:run; do

@@ -35,7 +35,8 @@ urlencode() { # TEXT
 phone() { # STAGE [TEXT]   never longer than 3 s, never fatal
   [ -n "$phone_home" ] && [ -n "$my_ip" ] || return 0
   clock
-  timeout 3 wget -q -O /dev/null "$phone_home/$1?node=$node_name&id=$node_id&boot=$boot_id&uptime=$NOW&mac=$my_mac&ip=$my_ip&image=$image_version&msg=$(urlencode "$2")" 2> /dev/null || true
+  query="node=$node_name&id=$node_id&boot=$boot_id&uptime=$NOW&mac=$my_mac&ip=$my_ip&image=$image_version"
+  timeout 3 wget -q -O /dev/null "$phone_home/$1?$query&msg=$(urlencode "$2")" 2> /dev/null || true
 }
 
 give_up() { # TEXT   the last word: visible, phoned home, then a new boot
@@ -119,13 +120,15 @@ is_address() { # TEXT
 check_method() {
   case $method in
     http)
-      need "$image_url" image_url "method http"
       host=${image_url#http://} host=${host%%[:/]*}
-      case $image_url in http://*) ;; ?*) problem="image_url=$image_url does not begin with http://" ;; esac
-      [ -z "$problem" ] && ! is_address "$host" && problem="image_url: $host must be an address, names are not looked up" ;;
+      is_address "$host" || problem="image_url=$image_url is no http:// URL with an address (names are not looked up)"
+      need "$image_url" image_url "method http" ;;
     dolly)
       case $dolly_timeout in *[!0-9]* | '') problem="dolly_timeout:$dolly_timeout is not a number of seconds" ;; esac
-      case $dolly_dialect in chain | classic | '') ;; *) problem="dolly_dialect:$dolly_dialect is unknown (chain, classic)" ;; esac ;;
+      case $dolly_dialect in
+        chain | classic | '') ;;
+        *) problem="dolly_dialect:$dolly_dialect is unknown (chain, classic)" ;;
+      esac ;;
     nfs)
       need "$directory" "directory: in automatic=" "method nfs"
       need "$server" "server: in automatic=" "method nfs" ;;

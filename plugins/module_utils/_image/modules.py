@@ -111,7 +111,8 @@ def kernel_version(tree: Tree) -> str:
         return versions[0]
     if versions:
         raise ClusterError(
-            "the image has %d kernels: %s" % (len(versions), ", ".join(versions)), "leave one kernel package in the list"
+            "the image has %d kernels: %s" % (len(versions), ", ".join(versions)),
+            "leave one kernel package in the list",
         )
     if folders:
         raise ClusterError("lib/modules/%s in the image has no modules.dep" % folders[0], "run depmod in the root tree")

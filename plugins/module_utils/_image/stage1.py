@@ -18,11 +18,10 @@ from .kernel import Kernel
 from .tree import Tree
 
 # What the scripts call; the shell itself runs most of them without these links, other programs need them.
-APPLETS = (
-    "awk cat chmod cp cut dmesg echo find grep head hostname insmod ip ipcalc ls lsmod md5sum mkdir modprobe mount "
-    "nc od ping ps reboot rm sed setsid sh sha256sum sleep sort stat switch_root tail timeout top tr udhcpc umount "
-    "uname vi wget"
-).split()
+APPLETS = """
+awk cat chmod cp cut dmesg echo find grep head hostname insmod ip ipcalc ls lsmod md5sum mkdir modprobe mount nc od ping
+ps reboot rm sed setsid sh sha256sum sleep sort stat switch_root tail timeout top tr udhcpc umount uname vi wget
+"""
 _BUSYBOX = ("bin/busybox", "usr/bin/busybox", "bin/busybox.static", "usr/sbin/busybox")
 _DEVICES = (("console", 5, 1), ("null", 1, 3))
 
@@ -102,7 +101,7 @@ def _python(tree: Tree, sources: t.Mapping[str, str]) -> list[cpio.Member]:
 def _base(box: bytes) -> list[cpio.Member]:
     members = [cpio.file("bin/busybox", box, 0o755), cpio.file("init", init_script.INIT.encode(), 0o755)]
     members.append(cpio.file("lib/stage1/lease", init_script.LEASE.encode(), 0o755))
-    members.extend(cpio.symlink("bin/" + name, "busybox") for name in APPLETS)
+    members.extend(cpio.symlink("bin/" + name, "busybox") for name in APPLETS.split())
     members.append(cpio.symlink("sbin/modprobe", "/bin/busybox"))
     members.extend(cpio.directory(name) for name in ("proc", "sys", "run", "newroot", "dev", "mnt", "tmp", "etc"))
     members.extend(cpio.Member("dev/" + name, 0o020600, rdev=(major, minor)) for name, major, minor in _DEVICES)
@@ -150,7 +149,7 @@ def write(tree: Tree, kernel: Kernel, options: Options, host: Host, out: str) ->
         plain = out + ".cpio"
         with open(plain, "wb") as stream:
             stream.write(data)
-        host.run(["zstd", "-q", "-15", "-T0", "-f", "-o", out, plain], changes=True)
+        host.run(["zstd", "-q", "-15", "-T0", "-f", "-o", out, plain])
         os.unlink(plain)
     paths = {member.path for member in members}
     loaded = sum(path.endswith(".ko") for path in paths)

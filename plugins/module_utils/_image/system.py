@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from . import edit
 from .._host.errors import ClusterError
+from . import edit
 from .tree import Tree
 
 _UNITS = "etc/systemd/system/"
@@ -186,3 +186,8 @@ def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Nod
         "etc/resolv.conf": edit.text(""),
         "etc/fstab": edit.text(""),
     }
+
+
+def texts() -> list[str]:
+    """Everything of this file that ends in an image, for the input digest."""
+    return [SSHD, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED]
