@@ -21,7 +21,7 @@ _NAMES = (
     ("kernel", re.compile(r"^(?:vmlinuz|kernel|bzimage|linux(?!\.0$))")),
     ("stage1", re.compile(r"^(?:stage1|initrd|initramfs)")),
     ("image", re.compile(r"^rootfs|\.(?:sqfs|squashfs|ext[234])$")),
-    ("loader", re.compile(r"(?:\.k?pxe|\.efi|\.0|\.[ce]32|\.e64|\.c64)$|^grub|^nbgrub")),
+    ("loader", re.compile(r"(?:\.[ik]?pxe|\.efi|\.0|\.[ce]32|\.e64|\.c64)$|^grub|^nbgrub")),
     ("stage1", re.compile(r"\.(?:img|rdz|cpio|initrd)(?:\.\w+)?$")),
 )
 

@@ -70,6 +70,7 @@ def row(script: str, **how: float) -> dict[str, t.Any]:
         ("ldlinux.c32", "loader"),
         ("/X86PC/linux/linux.0", "loader"),
         ("undionly.kpxe", "loader"),
+        ("/ipxe/boot.ipxe", "loader"),
         ("efi64/snponly.efi", "loader"),
         ("efi64/ldlinux.e64", "loader"),
         ("/etherboot/nbgrub", "loader"),
