@@ -4,8 +4,8 @@
 
 """The agent in the background of a running node. This module util is private to the collection.
 
-Everything is in one folder: ``agent.pyz``, ``agent.pid`` (there while the agent listens), ``agent.log`` and ``agent.key``,
-a fingerprint of how it was started. The secret goes through a pipe: it is in no file, argument or environment.
+One folder holds ``agent.pyz``, ``agent.pid`` (there while the agent listens), ``agent.log`` and ``agent.key``, a
+fingerprint of how it was started. The secret goes through a pipe: it is in no file, argument or environment.
 """
 
 from __future__ import annotations

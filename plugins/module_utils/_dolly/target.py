@@ -166,7 +166,10 @@ class Target:
                 with open(self.path, "rb", buffering=0) as stream:
                     return stream.seek(0, os.SEEK_END)
             held = os.path.getsize(self.data) if os.path.exists(self.data) else 0
-            space = os.statvfs(os.path.dirname(self.path))
+            folder = os.path.dirname(self.path)
+            while not os.path.isdir(folder):
+                folder = os.path.dirname(folder)
+            space = os.statvfs(folder)
         except OSError as error:
             raise DollyError("cannot use target %s: %s" % (self.path, error.strerror))
         return space.f_bavail * space.f_frsize + held
@@ -185,6 +188,7 @@ class Store:
         self.target, self.sha256, self.size, self.session = target, sha256, size, session
         self.written, self._hasher = survey.offset, survey.hasher
         self._next_mark = self.written + CHECKPOINT
+        # The marker comes first, so that no byte of the image is ever here without it.
         self._mark()
         self.fd = self._open()
 
