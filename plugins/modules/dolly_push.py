@@ -142,7 +142,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-results:
+nodes:
   description:
     - The end of each node by its name. C(state) is V(ok), V(skipped), V(absent) or V(failed), with C(reason) for the
       last two. C(bytes), C(seconds) and C(mb_s) tell what was received and how fast (nothing in check mode); C(digest)
@@ -191,9 +191,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import auth, config, push, source
+from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.contact import Outcome, PushOptions
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.dial import Route
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.errors import DollyError
-from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.server import Outcome, PushOptions
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.fileset import (
     FilePlan,
@@ -276,7 +276,7 @@ def _result(report: push.Report, request: push.Request, plan: FilePlan, check: b
     )
     result: Result = {
         "changed": went or plan.changed,
-        "results": {outcome.name: _shown(outcome) for outcome in report.outcomes},
+        "nodes": {outcome.name: _shown(outcome) for outcome in report.outcomes},
         "summary": [_line(outcome) for outcome in report.outcomes],
         "failed_nodes": [outcome.name for outcome in lost],
         "dialect": report.dialect,

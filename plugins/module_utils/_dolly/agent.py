@@ -22,12 +22,13 @@ import typing as t
 
 from . import wire
 from .auth import read_secret
-from .chain import DONE, FAILED, Node, NodeOptions
+from .chain import Node
 from .classic import CONTROL_PORT, DATA_PORT
-from .classic_node import ClassicNode, ClassicOptions
+from .classic_node import ClassicNode
 from .dial import Route
+from .door import DONE, FAILED, NodeOptions
 from .errors import DollyError
-from .server import Image, Push, PushOptions
+from .lobby import ClassicOptions
 from .target import STATE_DIR, Target, hash_file, run_steps
 
 
@@ -136,6 +137,10 @@ def _routes(options: argparse.Namespace) -> list[Route]:
 
 
 def _run_serve(options: argparse.Namespace) -> int:
+    # Nodes do not carry the server.
+    from .contact import PushOptions
+    from .server import Image, Push
+
     size = os.path.getsize(options.image)
     hasher = run_steps(hash_file(options.image, size))
     secret = read_secret(options.secret_file) if options.secret_file else b""

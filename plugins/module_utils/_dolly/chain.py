@@ -11,63 +11,14 @@ their own connection and nothing else.
 from __future__ import annotations
 
 import select
-import socket
 import time
-import typing as t
 
 from . import wire
-from .auth import Callee
+from .door import DONE, FAILED, MAX_GUESTS, NOBODY, Guest, Log, NodeOptions, check_offer, listen
 from .errors import DollyError, LinkLost, WireError
-from .link import Link, Poller
+from .link import Poller
 from .session import SETTLED, Offer, Session, read_offer
 from .target import Target
-
-DONE, FAILED, NOBODY = 0, 1, 3
-_GREETING_SECONDS = 10.0
-_MAX_GUESTS = 64
-
-Log = t.Callable[[str], None]
-
-
-class NodeOptions(t.NamedTuple):
-    """How a node waits. ``timeout``: seconds without a push before it gives up; ``server``: the only address obeyed."""
-
-    name: str
-    bind: str = ""
-    port: int = wire.PORT
-    secret: bytes = b""
-    sha256: str = ""
-    size: int = 0
-    server: str = ""
-    timeout: float = 100.0
-
-
-class Guest:
-    """An accepted connection: greeting, then control, data or query."""
-
-    def __init__(self, node: Node, sock: socket.socket, address: str) -> None:
-        self.address = address
-        self.link = Link(sock, address, 20.0)
-        self.callee = Callee(node.options.name, node.options.secret)
-        self.role = ""
-        self.greeted = False
-        self.session: Session | None = None
-        self.give_up = time.monotonic() + _GREETING_SECONDS
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """A listening socket; DollyError when the port is taken."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((address, port))
-        sock.listen(64)
-    except OSError as error:
-        sock.close()
-        raise DollyError("cannot listen on TCP port %d: %s" % (port, error.strerror), "stop the other agent there")
-    sock.setblocking(False)
-    return sock
 
 
 class Node:
@@ -117,10 +68,10 @@ class Node:
             sock, address = self.listener.accept()
         except OSError:
             return
-        if len(self.guests) >= _MAX_GUESTS:
+        if len(self.guests) >= MAX_GUESTS:
             sock.close()
             return
-        guest = Guest(self, sock, str(address[0]))
+        guest = Guest(self.options, sock, str(address[0]))
         self.guests[guest.link.fd] = guest
         self.poller.add(guest.link.fd, lambda mask: self._event(guest, mask))
 
@@ -184,19 +135,13 @@ class Node:
 
     def _admit(self, guest: Guest, fields: wire.Fields) -> None:
         offer = read_offer(fields)
-        wanted, options = fields.get("to", ""), self.options
-        if wanted and options.name and wanted != options.name:
-            raise DollyError("this is node %s, not %s" % (options.name, wanted), "correct the addresses of the nodes")
-        if options.sha256 and offer.sha256 != options.sha256:
-            raise DollyError("this node accepts only the image %s" % options.sha256)
-        if options.size and offer.size != options.size:
-            raise DollyError("this node accepts only an image of %d bytes" % options.size)
+        check_offer(self.options, fields.get("to", ""), offer)
         guest.link.silence = offer.silence
         role = fields.get("role", "")
         if role == "data":
             return self._admit_data(guest, offer)
-        if options.server and guest.address != options.server:
-            raise DollyError("this node obeys only the server %s" % options.server)
+        if self.options.server and guest.address != self.options.server:
+            raise DollyError("this node obeys only the server %s" % self.options.server)
         if role == "query":
             return self._welcome(guest, role, Session(offer, self.target, self.poller, b""))
         if role == "control":

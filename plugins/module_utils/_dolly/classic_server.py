@@ -19,9 +19,10 @@ import typing as t
 
 from . import classic
 from .config import Config, render
+from .contact import Outcome
 from .dial import Route
 from .errors import DollyError, LinkLost
-from .server import Image, Outcome
+from .server import Image
 
 PORT_HINT = "open TCP ports %d and %d on the nodes (firewall) and see that dolly waits there"
 _LATER_SECONDS = 5.0

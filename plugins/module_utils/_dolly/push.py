@@ -15,9 +15,10 @@ from . import classic
 from .classic_server import PORT_HINT as CLASSIC_HINT
 from .classic_server import ClassicPush, routes_config
 from .config import Config
+from .contact import Contact, Outcome, PushOptions
 from .dial import Route
 from .errors import DollyError
-from .server import PORT_HINT, Contact, Image, Outcome, Push, PushOptions
+from .server import PORT_HINT, Image, Push
 
 
 class Member(t.NamedTuple):

@@ -14,24 +14,26 @@ import pkgutil
 import typing as t
 import zipfile
 
-SOURCES = (
+NODE = (
     "__init__",
     "agent",
     "auth",
     "chain",
     "classic",
     "classic_node",
-    "classic_server",
     "config",
     "dial",
+    "door",
     "errors",
     "feeder",
     "link",
-    "server",
+    "lobby",
     "session",
+    "store",
     "target",
     "wire",
 )
+SERVER = ("classic_server", "contact", "server")
 _MAIN = """\
 import sys
 
@@ -51,10 +53,14 @@ def read_source(name: str) -> bytes:
     return data or b""
 
 
-def build(read: t.Callable[[str], bytes] | None = None) -> bytes:
-    """The zip file's bytes. ``read`` maps a module name (without .py) to its source; the default reads this package."""
+def build(read: t.Callable[[str], bytes] | None = None, server: bool = False) -> bytes:
+    """The zip file's bytes. ``read`` maps a module name (without .py) to its source; the default reads this package.
+
+    Without ``server`` the sub-command serve is left out: a node does not need it.
+    """
     read = read or read_source
-    files = [("__main__.py", _MAIN.encode()), *(("_dolly/%s.py" % name, read(name)) for name in SOURCES)]
+    names = sorted(NODE + SERVER) if server else NODE
+    files = [("__main__.py", _MAIN.encode()), *(("_dolly/%s.py" % name, read(name)) for name in names)]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in files:

@@ -18,7 +18,8 @@ from .dial import Route
 from .errors import DollyError, WireError
 from .feeder import Feeder, GrowingSource
 from .link import Poller
-from .target import Store, Survey, Target
+from .store import Store
+from .target import Survey, Target
 
 SETTLED = ("ok", "skipped", "failed")
 _STEP_SECONDS = 0.05
