@@ -125,7 +125,7 @@ nodes:
     host_key:
       description: Public key of its sshd, as it phoned it home. It is as trustworthy as the boot network.
       type: str
-    started: {description: When the boot began, seconds since the epoch. Null for a node never seen., type: float}
+    started: {description: "When the boot began, seconds since the epoch. Null for a node never seen.", type: float}
     reached: {description: The furthest stage., type: str}
     stages: {description: "Seconds that each stage took, from the end of the one before.", type: dict}
     at: {description: Seconds from the beginning to the end of each stage., type: dict}
