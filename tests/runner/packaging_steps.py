@@ -13,8 +13,9 @@ from pathlib import Path
 from .engine import Job, StepFailed
 from .trees import BIN, NAME, ansible_env, copy_tree
 
-# What must never be in the tarball, as first parts of a path.
-UNWANTED = (".git", ".venv", ".lab", ".cache", ".ci", ".ansible", "tests/output")
+# What an installed collection has at its top, and nothing else.
+WANTED = {"MANIFEST.json", "FILES.json", "CHANGELOG.md", "LICENSE", "README.md", "requirements.txt"}
+WANTED.update(("docs", "inventories", "meta", "playbooks", "plugins", "roles"))
 
 
 def build(job: Job) -> None:
@@ -29,16 +30,16 @@ def build(job: Job) -> None:
     # --force: the link in the venv counts as an installed collection as well.
     words = ("collection", "install", "--offline", "--force", "-p")
     job.run(BIN / "ansible-galaxy", *words, target, tarballs[0], cwd=job.temp, env=env)
-    _refuse_unwanted(target / NAME)
+    _compare_content(target / NAME)
 
 
-def _refuse_unwanted(root: Path) -> None:
-    if not (root / "MANIFEST.json").is_file():
-        raise StepFailed("the installed collection has no MANIFEST.json")
-    found = [name for name in UNWANTED if (root / name).exists()]
-    found += [str(path.relative_to(root)) for path in root.rglob("*.pyc")][:3]
-    if found:
-        raise StepFailed("the tarball holds %s: add them to build_ignore in galaxy.yml" % ", ".join(found))
+def _compare_content(root: Path) -> None:
+    have = {path.name for path in root.iterdir()}
+    strange = sorted(have - WANTED) + [str(path.relative_to(root)) for path in root.rglob("*.pyc")][:3]
+    if strange:
+        raise StepFailed("the tarball holds %s: see build_ignore in galaxy.yml" % ", ".join(strange))
+    if WANTED - have:
+        raise StepFailed("the tarball lacks %s" % ", ".join(sorted(WANTED - have)))
 
 
 def installed(job: Job) -> None:
