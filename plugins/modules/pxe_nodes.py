@@ -120,6 +120,10 @@ options:
         description: The only interface to serve.
         type: str
         default: ''
+      bind:
+        description: Whether the server listens on O(server.address) only, not on every address of the machine.
+        type: bool
+        default: true
       subnets:
         description:
           - The subnets served, each with V(network) (as in V(10.0.1.0/24), or with V(netmask)), V(pools) (list of
@@ -261,6 +265,7 @@ DHCP = {
     "backend": {"type": "str", "default": "isc"},
     "config_path": {"type": "path", "default": "/etc/dhcp/dhcpd.conf"},
     "interface": {"type": "str", "default": ""},
+    "bind": {"type": "bool", "default": True},
     "subnets": {"type": "list", "elements": "dict", "default": []},
     "authoritative": {"type": "bool", "default": True},
     "default_lease": {"type": "int", "default": 600},

@@ -54,6 +54,7 @@ class DhcpConfig:
     """Everything a DHCP server has to know. ``loaders`` pairs an architecture with its boot file.
 
     ``interface`` is the only one to serve; ISC takes it from its service's environment, other servers from here.
+    ``local_address`` binds the socket for unicast requests; '' listens on every address.
 
     ``ipxe_script`` is the URL for clients that are iPXE already; '' leaves a feature out. The pxelinux options are
     numbers 208 to 211 of RFC 5071.
@@ -61,6 +62,7 @@ class DhcpConfig:
 
     subnets: tuple[Subnet, ...]
     interface: str = ""
+    local_address: str = ""
     reservations: tuple[Reservation, ...] = ()
     next_server: str = ""
     authoritative: bool = True
@@ -133,6 +135,13 @@ def _file_name(value: object, what: str) -> str:
     return text
 
 
+def _interface(value: object) -> str:
+    text = str(value or "")
+    if not re.fullmatch(r"[A-Za-z0-9_.:@-]{0,15}", text):
+        raise ClusterError("dhcp: bad interface %r" % value, "as in eth1")
+    return text
+
+
 def _parse_loaders(value: t.Mapping[str, t.Any]) -> tuple[tuple[str, str], ...]:
     for name in value:
         if name not in ARCHITECTURES:
@@ -154,7 +163,8 @@ def parse_dhcp(item: t.Mapping[str, t.Any], nodes: t.Sequence[Node], address: st
     default = parse_int(item.get("default_lease", 600), "dhcp", "default_lease", 30, 1 << 31)
     config = DhcpConfig(
         subnets=tuple(replace(s, next_server="") if s.next_server == server else s for s in subnets),
-        interface=str(item.get("interface") or ""),
+        interface=_interface(item.get("interface")),
+        local_address=address if item.get("bind", True) else "",
         reservations=tuple(sorted((Reservation(n.name, n.mac, n.ip) for n in nodes), key=lambda r: r.name)),
         next_server=server,
         authoritative=bool(item.get("authoritative", True)),

@@ -48,6 +48,9 @@ def _globals(config: DhcpConfig) -> t.Iterator[str]:
         yield _INTERFACE % config.interface
     yield "ddns-update-style none;"
     yield "authoritative;" if config.authoritative else "not authoritative;"
+    if config.local_address:
+        # Broadcasts still arrive: on Linux dhcpd reads them from a packet socket.
+        yield "local-address %s;" % config.local_address
     yield "allow booting;"
     yield "allow bootp;"
     yield "default-lease-time %d;" % config.default_lease
@@ -199,6 +202,7 @@ def _read(text: str, name: str) -> DhcpConfig:
     return DhcpConfig(
         subnets=_read_subnets(text, server),
         interface=_one(_INTERFACE % r"(\S+)", text),
+        local_address=_one(r"local-address (\S+);", text),
         reservations=tuple(IscBackend().reservations(text).values()),
         next_server=server,
         authoritative=not _one("(not authoritative;)", text),

@@ -103,16 +103,20 @@ def _units(services: t.Sequence[Service], host: Host) -> dict[str, dict[str, str
     return {service.name: {key: value for key, _is, value in pair} for service, pair in zip(services, pairs)}
 
 
-def _is_enabled(service: Service, unit: t.Mapping[str, str], host: Host) -> bool:
+def _is_enabled(service: Service, unit: t.Mapping[str, str], own_unit: bool, host: Host) -> bool:
     state = unit.get("UnitFileState", "")
     if state == "generated":
-        # An init script: only its own tool knows.
+        # An init script: only its own tool knows, and its links mean nothing to a unit that takes its place.
+        if own_unit:
+            return False
         return host.run(["systemctl", "is-enabled", service.name], check=False).stdout.strip().endswith("enabled")
     return state in ("enabled", "enabled-runtime", "static", "alias", "indirect")
 
 
-def _steps(service: Service, unit: t.Mapping[str, str], stale: bool, host: Host) -> t.Iterator[tuple[str, ...]]:
-    enabled = _is_enabled(service, unit, host)
+def _steps(
+    service: Service, unit: t.Mapping[str, str], stale: bool, own_unit: bool, host: Host
+) -> t.Iterator[tuple[str, ...]]:
+    enabled = _is_enabled(service, unit, own_unit, host)
     if service.enabled != enabled:
         yield ("systemctl", "enable" if service.enabled else "disable", service.name)
     active = unit.get("ActiveState") in ("active", "reloading")
@@ -138,19 +142,16 @@ def plan_services(
     steps: dict[str, tuple[tuple[str, ...], ...]] = {}
     for service in services:
         unit = units[service.name]
-        if unit.get("LoadState") == "not-found" and not check_mode and not _has_unit(service, changed_paths):
+        own_unit = "/etc/systemd/system/%s.service" % service.name in changed_paths
+        if unit.get("LoadState") == "not-found" and not check_mode and not own_unit:
             raise ClusterError("service %s does not exist" % service.name, "install its package")
         stale = known.get(service.name) != digests[service.name] or bool(set(service.files) & set(changed_paths))
-        steps[service.name] = tuple(_steps(service, unit, stale, host))
+        steps[service.name] = tuple(_steps(service, unit, stale, own_unit, host))
     reload_units = any(unit.get("NeedDaemonReload") == "yes" for unit in units.values()) or any(
         path.startswith("/etc/systemd/system/") for path in changed_paths
     )
     first = (("systemctl", "daemon-reload"),) if reload_units else ()
     return ServicePlan(first, steps, digests, known)
-
-
-def _has_unit(service: Service, changed_paths: t.Collection[str]) -> bool:
-    return "/etc/systemd/system/%s.service" % service.name in changed_paths
 
 
 def _run(service: str, argv: t.Sequence[str], host: Host) -> None:
