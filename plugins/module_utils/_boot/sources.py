@@ -83,7 +83,10 @@ class FileTail:
 
 
 class JournalTail:
-    """The entries that the journal has gained since the last call, ``since`` (epoch, 0: all) at first."""
+    """The entries that the journal has gained since the last call, ``since`` (epoch, 0: all) at first.
+
+    The cursor is always that of an entry that matches: journalctl 252 loses the next entry behind any other.
+    """
 
     def __init__(self, host: Host, log: Log, since: float) -> None:
         self._host = host
@@ -97,8 +100,9 @@ class JournalTail:
         if self._host.which("journalctl") is None:
             self.trouble = "no journalctl here for the lines of %s" % self._name
             return
-        done = self._host.run([*argv, *self._match, *self._where], check=False)
-        if done.rc:
+        done = self._host.run([*argv, *self._match, *self._where], check=False, env={"SYSTEMD_COLORS": "0"})
+        self.trouble = ""
+        if done.rc and (done.rc != 1 or done.stderr.strip()):  # 1 and silence: no such lines yet
             self.trouble = "journalctl gives no lines of %s (exit code %d) %s" % (
                 self._name,
                 done.rc,

@@ -95,6 +95,8 @@ def test_the_journal_by_unit_and_its_trouble() -> None:
     tail = JournalTail(host, Log("dhcp", unit="kea"), 0)
     assert list(tail.lines()) == [] and host.ran[0][-2:] == ["-u", "kea"]
     assert tail.trouble == "journalctl gives no lines of kea (exit code 1) No journal files were found."
+    host.script["journalctl"] = (1, "", "")
+    assert list(tail.lines()) == [] and not tail.trouble
     host.which = lambda program: None  # type: ignore[method-assign, assignment]
     assert list(tail.lines()) == [] and tail.trouble == "no journalctl here for the lines of kea"
 
