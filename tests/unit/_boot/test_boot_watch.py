@@ -97,7 +97,12 @@ def test_the_journal_by_unit_and_its_trouble() -> None:
     assert tail.trouble == "journalctl gives no lines of kea (exit code 1) No journal files were found."
     host.script["journalctl"] = (1, "", "")
     assert list(tail.lines()) == [] and not tail.trouble
+
+
+def test_a_machine_without_a_journal() -> None:
+    host = MemoryHost()
     host.which = lambda program: None  # type: ignore[method-assign, assignment]
+    tail = JournalTail(host, Log("dhcp", unit="kea"), 0)
     assert list(tail.lines()) == [] and tail.trouble == "no journalctl here for the lines of kea"
 
 
