@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -30,22 +31,35 @@ def _shell_scripts() -> list[Path]:
     return found
 
 
-def _python_files() -> list[str]:
-    return [name for name in listed_files() if name.endswith((".py", ".pyi"))]
+def _scripts_in_code() -> dict[str, str]:
+    """Shell scripts that plugins hold as text: a name for each, and the text. Halves of a longer one are left out."""
+    found: dict[str, str] = {}
+    for name in listed_files():
+        if name.startswith("plugins/") and name.endswith(".py") and "#!/bin/" in (ROOT / name).read_text():
+            module = importlib.import_module("ansible_collections.xtreemos.cluster." + name[:-3].replace("/", "."))
+            texts = {
+                key: text for key, text in vars(module).items() if isinstance(text, str) and text.startswith(SHELLS)
+            }
+            found.update({"%s.%s" % (module.__name__.rpartition(".")[2], key): text for key, text in texts.items()})
+    return {
+        name: text
+        for name, text in found.items()
+        if not any(other != text and other.startswith(text) for other in found.values())
+    }
 
 
 def ruff_check(job: Job) -> None:
-    job.run(BIN / "ruff", "check", "--cache-dir", CACHE / "ruff", *_python_files())
+    job.run(BIN / "ruff", "check", "--cache-dir", CACHE / "ruff", ".")
 
 
 def ruff_format(job: Job) -> None:
-    job.run(BIN / "ruff", "format", "--check", "--cache-dir", CACHE / "ruff", *_python_files())
+    job.run(BIN / "ruff", "format", "--check", "--cache-dir", CACHE / "ruff", ".")
 
 
 def _mypy(job: Job, package: str, *more: str) -> None:
     env = {"MYPYPATH": str(ROOT / ".venv" / "collections")}
     cache = CACHE / "mypy"
-    job.run(BIN / "mypy", "--strict", "--cache-dir", cache, *more, "-p", package, env=env)
+    job.run(BIN / "mypy", "--cache-dir", cache, *more, "-p", package, env=env)
 
 
 def mypy_plugins(job: Job) -> None:
@@ -54,6 +68,7 @@ def mypy_plugins(job: Job) -> None:
 
 def mypy_tests(job: Job) -> None:
     _mypy(job, "ansible_collections.xtreemos.cluster.tests")
+    job.run(BIN / "mypy", "--cache-dir", CACHE / "mypy", "docs/generate.py")
 
 
 def yamllint(job: Job) -> None:
@@ -62,10 +77,13 @@ def yamllint(job: Job) -> None:
 
 def shellcheck(job: Job) -> None:
     job.need("shellcheck", "shellcheck")
-    for path in _shell_scripts():
-        first = path.read_text().splitlines()[0]
-        dialect = "bash" if "bash" in first else "dash"
-        job.run("shellcheck", "--shell", dialect, path.relative_to(ROOT))
+    scripts = {str(path.relative_to(ROOT)): path for path in _shell_scripts()}
+    for name, text in _scripts_in_code().items():
+        scripts[name] = job.temp / name
+        scripts[name].write_text(text)
+    for _name, path in sorted(scripts.items()):
+        first = path.read_text().partition("\n")[0]
+        job.run("shellcheck", "--shell", "bash" if "bash" in first else "dash", path)
 
 
 def ansible_lint(job: Job) -> None:
