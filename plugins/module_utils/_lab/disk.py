@@ -150,6 +150,8 @@ def _fill(disk: Disk, host: Host, as_root: list[str], work: str) -> None:
     host.run(["mkdir", os.path.join(work, "root")])
     host.run([*as_root, "tar", "--numeric-owner", "-xf", "root.tar", "-C", "root"], changes=True, cwd=work)
     host.remove(os.path.join(work, "root.tar"))
+    # The lists are empty, but their folder is new: Ansible's apt would take them for fresh.
+    host.run([*as_root, "touch", "-d", "@0", "root/var/lib/apt/lists"], cwd=work)
     argv = ["mkfs.ext4", "-q", "-L", "root", "-E", "lazy_itable_init=1,root_owner=0:0", "-d", "root", "disk.ext4"]
     host.run([*as_root, *argv, "%dM" % disk.size_mb], changes=True, cwd=work)
 

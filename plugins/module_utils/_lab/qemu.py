@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from .._host.errors import ClusterError
 
 PROGRAM = "qemu-system-x86_64"
+# Every frame costs each machine of the segment a system call: large ones make transfers several times faster.
+SEGMENT_MTU = 9000
 SEGMENT_GROUP = "230.0.0.1"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}$")
@@ -125,6 +127,8 @@ def _nic_args(index: int, nic: Nic) -> list[str]:
     else:
         backend = "socket,id=n%d,mcast=%s:%d,localaddr=127.0.0.1" % (index, SEGMENT_GROUP, nic.port)
     device = "virtio-net-pci,netdev=n%d,mac=%s" % (index, nic.mac)
+    if nic.kind == "segment":
+        device += ",host_mtu=%d" % SEGMENT_MTU
     return ["-netdev", backend, "-device", device + (",bootindex=1" if nic.boot else ",romfile=")]
 
 

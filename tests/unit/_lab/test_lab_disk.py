@@ -140,7 +140,7 @@ def test_the_commands_of_a_build_by_root() -> None:
         "tar-in overlay.tar /",
     ]
     assert [argv[0] for argv in host.ran] == "apt-get".join(
-        [" rm ", " mmdebstrap mkdir tar mkfs.ext4 mv mv mv rm"]
+        [" rm ", " mmdebstrap mkdir tar touch mkfs.ext4 mv mv mv rm"]
     ).split()
     assert host.modes["/s/head/build/overlay.tar"] == 0o600
     assert disks.is_current(disk(), MemoryHost()) is False
@@ -150,7 +150,7 @@ def test_a_plain_user_works_in_a_user_namespace() -> None:
     host = builder()
     disks.build(disk(), host, user=1000)
     inside = [argv[3] for argv in host.ran if argv[:3] == ["unshare", "--map-auto", "--map-root-user"]]
-    assert inside == ["rm", "tar", "mkfs.ext4", "rm"]
+    assert inside == ["rm", "tar", "touch", "mkfs.ext4", "rm"]
 
 
 @pytest.mark.parametrize("boot", [(), ("vmlinuz-6.1",), ("initrd.img-6.1",)])
