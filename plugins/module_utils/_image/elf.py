@@ -81,7 +81,7 @@ def parse(data: bytes, name: str = "ELF file") -> Elf:
         raise ClusterError("%s is no 64-bit little-endian ELF file" % name)
     try:
         return _parse(data)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         raise ClusterError("%s is a damaged ELF file" % name)
 
 

@@ -149,7 +149,7 @@ def write(tree: Tree, kernel: Kernel, options: Options, host: Host, out: str) ->
         plain = out + ".cpio"
         with open(plain, "wb") as stream:
             stream.write(data)
-        host.run(["zstd", "-q", "-15", "-T0", "-f", "-o", out, plain])
+        host.run(["zstd", "-q", "-9", "-T0", "-f", "-o", out, plain])
         os.unlink(plain)
     paths = {member.path for member in members}
     loaded = sum(path.endswith(".ko") for path in paths)

@@ -28,17 +28,28 @@ MASKED = (
     "ldconfig.service",
     "logrotate.timer",
     "man-db.timer",
+    "modprobe@drm.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-binfmt.service",
     "systemd-boot-random-seed.service",
     "systemd-firstboot.service",
     "systemd-hwdb-update.service",
+    "systemd-initctl.socket",
     "systemd-journal-catalog-update.service",
     "systemd-journal-flush.service",
+    "systemd-journald-audit.socket",
     "systemd-machine-id-commit.service",
     "systemd-networkd-wait-online.service",
     "systemd-pcrphase-sysinit.service",
     "systemd-pcrphase.service",
     "systemd-pstore.service",
     "systemd-random-seed.service",
+    "systemd-remount-fs.service",
     "systemd-rfkill.service",
     "systemd-rfkill.socket",
     "systemd-sysusers.service",
@@ -71,6 +82,12 @@ ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_k
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+# Debian's unit tests the configuration before each start; ours was tested when it was written.
+SSH_UNIT = """\
+[Service]
+ExecStartPre=
 """
 
 UP_UNIT = """\
@@ -149,6 +166,9 @@ def units(tree: Tree) -> dict[str, edit.Node]:
     ssh = next((name for name in ("ssh.service", "sshd.service") if tree.file("lib/systemd/system/" + name)), None)
     if ssh:
         nodes[_enabled(ssh)] = edit.link("/lib/systemd/system/" + ssh)
+    if not tree.glob("usr/lib/*/security/pam_systemd.so") and not tree.glob("usr/lib64/security/pam_systemd.so"):
+        nodes[_UNITS + "systemd-logind.service"] = edit.link("/dev/null")
+    nodes[_UNITS + "ssh.service.d/10-xtreemos.conf"] = edit.text(SSH_UNIT)
     nodes[_UNITS + "default.target"] = edit.link("/lib/systemd/system/multi-user.target")
     return nodes
 
@@ -161,9 +181,9 @@ def _keys(keys: t.Iterable[str]) -> dict[str, edit.Node]:
 
 
 def console(serial: bool) -> dict[str, edit.Node]:
-    """Without ``serial`` no login prompt is started on a serial line; root has no password anyway."""
-    generator = "etc/systemd/system-generators/systemd-getty-generator"
-    return {} if serial else {generator: edit.link("/dev/null")}
+    """Without ``serial`` no login prompt is started on any console; root has no password anyway."""
+    names = ("etc/systemd/system-generators/systemd-getty-generator", _UNITS + "getty.target")
+    return {} if serial else {name: edit.link("/dev/null") for name in names}
 
 
 def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Node]:
@@ -190,4 +210,4 @@ def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Nod
 
 def texts() -> list[str]:
     """Everything of this file that ends in an image, for the input digest."""
-    return [SSHD, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED]
+    return [SSHD, SSH_UNIT, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED]

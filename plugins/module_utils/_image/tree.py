@@ -59,6 +59,7 @@ class Tree:
         try:
             self._file = open(path, "rb")  # noqa: SIM115
             self.entries = dict(self._index())
+            self._implied = self._folders()
         except (OSError, tarfile.TarError) as error:
             raise ClusterError("cannot read the root tree %s: %s" % (path, error))
 
@@ -73,6 +74,16 @@ class Tree:
                 raise ClusterError("%s: %s has an unknown tar type" % (self.path, member.name))
             target = normal(member.linkname) if kind == "hard" else member.linkname
             yield path, Entry(path, kind, member.mode, member.size, target, member.offset, member.offset_data, end)
+
+    def _folders(self) -> set[str]:
+        """Folders that only show in longer names: not every tar has records of them."""
+        folders: set[str] = set()
+        for name in self.entries:
+            parent = name.rpartition("/")[0]
+            while parent and parent not in folders:
+                folders.add(parent)
+                parent = parent.rpartition("/")[0]
+        return folders
 
     def __enter__(self) -> Tree:
         return self
@@ -99,10 +110,11 @@ class Tree:
             if part == "..":
                 real = real[:-1]
                 continue
-            entry = self.entries.get("/".join([*real, part]))
-            if entry is None:
+            name = "/".join([*real, part])
+            entry = self.entries.get(name)
+            if entry is None and name not in self._implied:
                 return None
-            if entry.kind == "link":
+            if entry is not None and entry.kind == "link":
                 real = [] if entry.target.startswith("/") else real
                 todo = entry.target.split("/") + todo
             else:
