@@ -63,7 +63,7 @@ units lint sanity check molecule e2e bench: venv-dev
 	@tests/run $@ $(ARGS)
 
 test: venv-dev
-	@tests/run all $(ARGS)
+	@tests/run $(ARGS) all
 
 docs: venv-dev
 	@$(BIN)/python docs/generate.py

@@ -48,8 +48,11 @@ def _chosen(verb: str, skip: list[str]) -> list[Step]:
 
 def main() -> int:
     options = _parse()
+    steps = _chosen(options.verb, options.skip)
+    if options.args and len(steps) > 1:
+        sys.exit("tests/run: %s has several steps, none of them takes %s" % (options.verb, " ".join(options.args)))
     with tempfile.TemporaryDirectory(prefix="xtreemos-cluster-") as temp:
-        return run_steps(_chosen(options.verb, options.skip), Path(temp), options.verbose, options.args)
+        return run_steps(steps, Path(temp), options.verbose, options.args)
 
 
 if __name__ == "__main__":
