@@ -77,7 +77,8 @@ class Header:
         at = bisect_right(self._bounds, offset)
         return self._bounds[at] if at < len(self._bounds) else len(self.store)
 
-    def _wrong(self, tag: int) -> ClusterError:
+    def damaged(self, tag: int) -> ClusterError:
+        """The error of a tag whose data makes no sense."""
         return bad(self.name, "header tag %d is damaged" % tag)
 
     def strings(self, tag: int) -> list[bytes]:
@@ -86,13 +87,13 @@ class Header:
             return []
         kind, offset, count = self.index[tag]
         if kind not in _STRINGS:
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         found = self.store[offset : self._end(offset)].split(b"\0", count)
         if len(found) <= count:
             # Entries may share their data, then the next offset is no border.
             found = self.store[offset:].split(b"\0", count)
         if len(found) <= count:
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         return found[:count]
 
     def string(self, tag: int, default: bytes = b"") -> bytes:
@@ -102,7 +103,7 @@ class Header:
         kind, offset, _count = self.index[tag]
         end = self.store.find(b"\0", offset)
         if kind not in _STRINGS or end < 0:
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         return self.store[offset:end]
 
     def ints(self, tag: int) -> tuple[int, ...]:
@@ -111,7 +112,7 @@ class Header:
             return ()
         kind, offset, count = self.index[tag]
         if kind not in _INTS or offset + count * _WIDTHS[kind] > len(self.store):
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         return struct.unpack_from(">%d%s" % (count, _INTS[kind]), self.store, offset)
 
     def number(self, *tags: int, default: int = 0) -> int:
@@ -127,7 +128,7 @@ class Header:
             return b""
         kind, offset, count = self.index[tag]
         if kind != _BINARY or offset + count > len(self.store):
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         return self.store[offset : offset + count]
 
     def data(self, tag: int) -> bytes:
@@ -136,7 +137,7 @@ class Header:
         if kind in _STRINGS:
             return b"".join(text + b"\0" for text in self.strings(tag))
         if offset + count * _WIDTHS.get(kind, 0) > len(self.store):
-            raise self._wrong(tag)
+            raise self.damaged(tag)
         return self.store[offset : offset + count * _WIDTHS.get(kind, 0)]
 
     def value(self, tag: int) -> Value:

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The packages of a folder and what was known of them at the last run. This module util is private to the collection."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from dataclasses import dataclass, field
+
+from .._host.errors import ClusterError
+
+FORMAT = 1
+
+
+class Entry(t.NamedTuple):
+    """A package file and the marks that change with its content."""
+
+    file: str
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+    @property
+    def stem(self) -> str:
+        return self.file[: -len(".rpm")]
+
+
+def scan(path: str) -> list[Entry]:
+    """The ``*.rpm`` files of a folder in the order of the media files; links count as what they point to."""
+    found = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.endswith(".rpm") and not entry.name.startswith("."):
+                    stat = entry.stat()
+                    found.append(Entry(entry.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+    except OSError as error:
+        name = error.filename or path
+        raise ClusterError("cannot read %s: %s" % (name, error.strerror), "check the path and its permissions")
+    return sorted(found, key=lambda entry: os.fsencode(entry.stem))
+
+
+class Known(t.NamedTuple):
+    """What a run found out about a package: NVRA, digest and size of its header in hdlist.cz."""
+
+    nvra: bytes
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class State:
+    """The last run: ``options`` as one text, MD5 of each file written, the packages, the paths that some require."""
+
+    options: str = ""
+    outputs: t.Mapping[str, str] = field(default_factory=dict)
+    packages: t.Mapping[Entry, Known] = field(default_factory=dict)
+    required: t.FrozenSet[bytes] = frozenset()
+    warnings: t.Tuple[str, ...] = ()
+    repodata: str = ""
+
+
+def render_state(state: State) -> bytes:
+    rows = [[*entry, _text(known.nvra), known.digest, known.size] for entry, known in state.packages.items()]
+    data = {
+        "format": FORMAT,
+        "options": state.options,
+        "outputs": state.outputs,
+        "packages": rows,
+        "required": [_text(path) for path in sorted(state.required)],
+        "warnings": state.warnings,
+        "repodata": state.repodata,
+    }
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def parse_state(data: bytes | None) -> State:
+    """The state of the last run; an empty one when there is none that can be used."""
+    try:
+        found = json.loads(data or b"{}")
+        if found.get("format") != FORMAT:
+            return State()
+        return State(
+            options=found["options"],
+            outputs=found["outputs"],
+            packages={Entry(*row[:5]): Known(_bytes(row[5]), row[6], row[7]) for row in found["packages"]},
+            required=frozenset(map(_bytes, found["required"])),
+            warnings=tuple(found["warnings"]),
+            repodata=found["repodata"],
+        )
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return State()
