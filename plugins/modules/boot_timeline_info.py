@@ -20,7 +20,9 @@ description:
     C(entry) (the node's own boot entry), C(kernel), C(stage1) (the initial RAM disk was sent), and those that the node
     phones home - C(dhcp), C(fetch), C(verify), C(root), C(up). A loader that was not fetched from this server, such as
     the one in a card's ROM, leaves no C(loader) stage.
-  - A boot begins with the node's first DHCPDISCOVER, or at its power-on time when O(since) gives it.
+  - A boot begins with the node's first DHCPDISCOVER, or at its power-on time when O(since) gives it. A node that is up
+    booted anew when it fetches a loader or a boot entry, phones home another boot, or asks for an address three times
+    in vain. A single request for an address is only noted, because running systems ask as well.
 extends_documentation_fragment: [xtreemos.cluster._attributes.info]
 options:
   nodes:
@@ -132,6 +134,7 @@ nodes:
     missing: {description: The first stage that is missing. Empty for a node that is up., type: str}
     reason: {description: Why it is missing., type: str}
     remedy: {description: What to do., type: str}
+    note: {description: "What casts doubt on a node that is up, such as a later request for an address.", type: str}
     line: {description: All of it in one line., type: str}
   sample:
     node31:
@@ -148,6 +151,7 @@ nodes:
       missing: ""
       reason: ""
       remedy: ""
+      note: ""
       line: "node31: dhcp 0.0 s, stage1 3.4 s, image 1.9 s, up 9.7 s"
 lines:
   description: One line per node, sorted by name.

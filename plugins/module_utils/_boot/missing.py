@@ -139,8 +139,6 @@ def _with_history(verdict: Verdict, boot: Boot, before: Boot | None) -> Verdict:
     if before and before.has_failed and not boot.absent:
         missing, reason, remedy = _of_failure(before)
         return missing, "it booted again (reached: %s) after: %s" % (boot.reached or "nothing", reason), remedy
-    if before and "up" in before.at and boot.rank <= RANK["lease"]:
-        reason += "; it was up before, so it was reset, or its link was down for a moment"
     if boot.asked_again and boot.rank >= RANK["entry"]:
         reason += "; %.1f s later it asked for an address again" % max(0.0, boot.asked_again - boot.last)
     return missing, reason, remedy

@@ -21,6 +21,8 @@ PHASES: t.Mapping[str, tuple[str, ...]] = {
     "stage1": ("loader", "entry", "kernel", "stage1", "dhcp"),
     "image": ("fetch", "verify", "root"),
 }
+# The system's own DHCP client asks about when the node reports itself up.
+_SETTLE = 60.0
 SECONDS = ("dhcp", "stage1", "image")  # the columns of the table that hold seconds
 
 
@@ -56,7 +58,7 @@ def _state(boot: Boot | None) -> str:
 def _line(name: str, row: Row) -> str:
     parts = ["%s %.1f s" % item for item in _phases(row["stages"]).items()]
     if row["up"]:
-        return "%s: %s" % (name, ", ".join([*parts, "up %.1f s" % row["at"]["up"]]))
+        return "%s: %s%s" % (name, ", ".join([*parts, "up %.1f s" % row["at"]["up"]]), row["note"])
     text = "%s: no %s: %s. Remedy: %s" % (name, row["missing"], row["reason"], row["remedy"])
     return "%s (%s)" % (text, ", ".join(parts)) if parts else text
 
@@ -82,8 +84,16 @@ def row_of(node: t.Mapping[str, t.Any], track: Track, strangers: t.Sequence[str]
         "reason": reason,
         "remedy": remedy,
     }
+    row["note"] = _note(boot) if boot and not missing else ""
     row["line"] = _line(str(node["name"]), row)
     return row
+
+
+def _note(boot: Boot) -> str:
+    later = boot.asked_again - boot.at["up"]
+    if later < _SETTLE:
+        return ""
+    return " (asked for an address again %.0f s after that; if it does not answer, it was reset)" % later
 
 
 def report(nodes: t.Iterable[t.Mapping[str, t.Any]], timeline: Timeline) -> dict[str, Row]:

@@ -16,8 +16,6 @@ from .stages import RANK, Boot, mac_of, stage_of
 
 # A firmware that asks again after this many seconds without any progress began anew.
 _QUIET = 90.0
-# The system's own DHCP client may ask until this many seconds after the node reported itself up.
-_SETTLE = 60.0
 # Requests without an answer after which a node that was further on must have been reset.
 _DEAF = 3
 _UNKNOWN_MAX = 64
@@ -71,9 +69,10 @@ class Track:
 
     @staticmethod
     def _is_reset(boot: Boot, when: float) -> bool:
-        """Whether a DISCOVER means that the node began anew; a system that comes up also asks, about once."""
-        if "up" in boot.at:
-            return when - boot.at["up"] > _SETTLE
+        """Whether a DISCOVER alone means that the node began anew.
+
+        A system that is up also asks: shortly after it came up, and when its lease ended while the server was away.
+        """
         return boot.has_failed or (boot.rank <= RANK["loader"] and when - boot.last > _QUIET)
 
     def _ack(self, boot: Boot, event: Event) -> None:

@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
-from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.logs import PHONE_STAGES, Event
+from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.logs import PHONE_STAGES, Event, parse_lines
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.report import has_reached, report, table
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.stages import RANK, STAGES, stage_of
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.timeline import Timeline
 from hypothesis import given
 from hypothesis import strategies as st
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "timeline"
 MAC, IP = "52:54:00:0a:01:1f", "10.0.1.31"
 NODE = {"name": "node31", "mac": MAC, "ip": IP, "node_id": 1}
 OTHER = {"name": "node32", "mac": "52:54:00:0a:01:20", "ip": "10.0.1.32", "node_id": 2}
@@ -133,7 +135,6 @@ RESET = "@2000 " + LEASE
 @pytest.mark.parametrize(
     ("script", "started", "reached", "boot_id"),
     [
-        ("%s %s" % (UP, RESET), 2000, "lease", ""),
         ("%s %s %s" % (UP, RESET, TFTP_BOOT), 2000, "stage1", ""),
         ("%s %s %s +dhcp:b2" % (UP, RESET, TFTP_BOOT), 2000, "dhcp", "b2"),
         # switched off in the middle: the new boot begins with the DISCOVER before the loader
@@ -152,7 +153,11 @@ RESET = "@2000 " + LEASE
         ("%s | %s +dhcp +root discover offer request ack +up" % (LEASE, IPXE_BOOT), 1000, "up", "b1"),
         ("%s discover offer request ack" % UP, 1000, "up", "b1"),
         ("%s discover offer request ack %s %s" % (UP, RESET, IPXE_BOOT), 2000, "stage1", ""),
+        # its lease ended while the server was away
+        ("%s %s" % (UP, RESET), 1000, "up", "b1"),
         # reset, and no server answers
+        ("%s @2000 discover discover refused:no_free_leases" % UP, 1000, "up", "b1"),
+        ("%s @2000 discover discover refused:no_free_leases discover" % UP, 2000, "", ""),
         ("%s | %s +dhcp @2000 discover discover" % (LEASE, IPXE_BOOT), 1000, "dhcp", "b1"),
         ("%s | %s +dhcp @2000 discover discover discover discover" % (LEASE, IPXE_BOOT), 2000, "", ""),
         # the node that is up asks for its address again and reports the same boot: nothing new
@@ -206,7 +211,7 @@ MISSING = [
     (GOT + " +dhcp +failed:b1:got_5_bytes_of_the_image,_expected_7", "fetch", "got 5 bytes", "boot entry"),
     (GOT + " +dhcp +fetch +verify +failed:b1:the_image_has_no_/sbin/init", "root", "no /sbin/init", "cannot be a root"),
     (GOT + " +dhcp +fetch +failed:b1:the_image_does_not_match_its_SHA-256_aa", "verify", "does not match", "diskless"),
-    (UP + " @2000 " + LEASE, "loader", "it was up before", "UDP port 69"),
+    (UP + " @2000 discover discover discover discover", "lease", "asked 4 times, got no offer", MAC),
     (GOT + " +failed:b1:eth0:_no_link", "dhcp", "no link", "cable"),
     (GOT + " +dhcp +fetch +verify +failed:b1:odd", "root", "odd", "console"),
     (GOT + " +failed", "dhcp", "no message", "console"),
@@ -223,6 +228,24 @@ def test_the_step_that_is_missing(script: str, missing: str, reason: str, remedy
     assert found["missing"] == missing, found["line"]
     assert reason in found["reason"] and remedy in found["remedy"], found["line"]
     assert found["line"].startswith("node31: no %s: " % missing)
+
+
+def test_a_recorded_rack() -> None:
+    """Three nodes at once; each system asks for its address two seconds after it reported itself up."""
+    nodes = [NODE, OTHER, {"name": "node33", "mac": "52:54:00:0a:01:21", "ip": "10.0.1.33", "node_id": 3}]
+    timeline = Timeline(nodes)
+    logs = {"dhcp": "rack-journal.txt", "http": "rack-boot.log", "phone": "rack-phone-home.log"}
+    events = [event for kind, name in logs.items() for event in parse_lines(kind, (GOLDEN / name).open())]
+    timeline.feed(sorted(events, key=lambda event: event.when))
+    rows = report(nodes, timeline)
+    assert [found["line"] for found in rows.values()] == [
+        "node31: dhcp 0.0 s, stage1 29.0 s, image 14.4 s, up 60.2 s",
+        "node32: dhcp 0.0 s, stage1 25.8 s, image 15.3 s, up 58.8 s",
+        "node33: dhcp 0.3 s, stage1 27.7 s, image 13.9 s, up 60.2 s",
+    ]
+    assert {found["image"] for found in rows.values()} == {"d9cf50459bf0"}
+    assert len({found["host_key"] for found in rows.values()}) == 3
+    assert not timeline.unknown
 
 
 def test_a_file_that_was_absent_once_and_is_there_now_is_forgotten() -> None:
@@ -249,6 +272,14 @@ def test_a_node_is_known_by_a_pool_address_by_the_name_it_phones_and_by_the_file
     rows = report([NODE, OTHER], timeline)
     assert (rows["node31"]["reached"], rows["node31"]["address"]) == ("loader", "10.0.1.100")
     assert rows["node32"]["reached"] == "dhcp"
+
+
+def test_a_node_that_is_up_and_asks_again_much_later_is_noted() -> None:
+    assert row(UP + " discover ack")["note"] == ""
+    found = row(UP + " " + RESET)
+    assert found["up"] and found["line"].endswith("up 14.0 s" + found["note"])
+    assert found["note"].startswith(" (asked for an address again 986 s after that")
+    assert row("%s %s @3000 request ack +up:b1" % (UP, RESET))["note"] == ""
 
 
 def test_the_host_key_comes_with_the_last_stage() -> None:
