@@ -10,31 +10,25 @@ their own connection and nothing else.
 
 from __future__ import annotations
 
-import select
 import time
 
 from . import wire
-from .door import DONE, FAILED, MAX_GUESTS, NOBODY, Guest, Log, NodeOptions, check_offer, listen
+from .door import DONE, FAILED, NOBODY, Door, Guest, Log, NodeOptions, check_offer
 from .errors import DollyError, LinkLost, WireError
-from .link import Poller
 from .session import SETTLED, Offer, Session, read_offer
 from .target import Target
 
 
-class Node:
+class Node(Door):
     """Run with :meth:`run`; ``session`` is the push it takes part in."""
 
     def __init__(self, options: NodeOptions, target: Target, log: Log) -> None:
-        self.options, self.target, self.log = options, target, log
-        self.poller = Poller()
+        super().__init__(options, log)
+        self.target = target
         self.session: Session | None = None
         self.control: Guest | None = None
         self.upstream: Guest | None = None
-        self.guests: dict[int, Guest] = {}
-        self.last_reason = ""
         self._done: int | None = None
-        self.listener = listen(options.bind, options.port)
-        self.poller.add(self.listener.fileno(), self._accept)
         self._give_up = time.monotonic() + options.timeout
 
     def run(self) -> int:
@@ -49,80 +43,24 @@ class Node:
 
     def close(self) -> None:
         """Close every socket and the target."""
-        for guest in list(self.guests.values()):
-            self._close(guest)
+        super().close()
         if self.session is not None:
             self.session.drop_feeder()
             self.session.release()
-        self.poller.remove(self.listener.fileno())
-        self.listener.close()
 
-    def _sessions(self) -> list[Session]:
-        found = [guest.session for guest in self.guests.values() if guest.session is not None]
-        return found if self.session is None or self.session in found else [*found, self.session]
-
-    # Connections
-
-    def _accept(self, _mask: int) -> None:
-        try:
-            sock, address = self.listener.accept()
-        except OSError:
-            return
-        if len(self.guests) >= MAX_GUESTS:
-            sock.close()
-            return
-        guest = Guest(self.options, sock, str(address[0]))
-        self.guests[guest.link.fd] = guest
-        self.poller.add(guest.link.fd, lambda mask: self._event(guest, mask))
-
-    def _close(self, guest: Guest) -> None:
-        if self.guests.pop(guest.link.fd, None) is None:
-            return
-        self.poller.remove(guest.link.fd)
-        guest.link.close()
+    def gone(self, guest: Guest) -> None:
         if guest is self.control:
             self.control = None
         if guest is self.upstream:
             self.upstream = None
 
-    def _event(self, guest: Guest, mask: int) -> None:
-        try:
-            if mask & ~select.POLLOUT:
-                for frame in guest.link.frames():
-                    self._on_frame(guest, frame)
-                    if guest.link.fd not in self.guests:
-                        return
-            if guest.link.fd in self.guests:
-                self._flush(guest)
-        except LinkLost as error:
-            self._lost(guest, str(error))
-        except DollyError as error:
-            self._refuse(guest, str(error))
-
-    def _flush(self, guest: Guest) -> None:
-        guest.link.flush()
-        self.poller.want_write(guest.link.fd, not guest.link.idle)
-
-    def _lost(self, guest: Guest, reason: str) -> None:
-        if guest.role:
-            self.log("%s link lost: %s" % (guest.role, reason))
-            self.last_reason = reason
-        self._close(guest)
-
-    def _refuse(self, guest: Guest, reason: str) -> None:
-        self.log("refused %s: %s" % (guest.address, reason))
-        if guest.role:
-            self.last_reason = reason
-        try:
-            guest.link.post(wire.pack(wire.ABORT, {"reason": reason}))
-            guest.link.flush()
-        except LinkLost:
-            pass
-        self._close(guest)
+    def _sessions(self) -> list[Session]:
+        found = [guest.session for guest in self.guests.values() if guest.session is not None]
+        return found if self.session is None or self.session in found else [*found, self.session]
 
     # Frames
 
-    def _on_frame(self, guest: Guest, frame: wire.Frame) -> None:
+    def on_frame(self, guest: Guest, frame: wire.Frame) -> None:
         if guest.role == "data":
             self._on_data(guest, frame)
         elif guest.role:
@@ -169,7 +107,7 @@ class Node:
             raise DollyError("this node takes no part in that push")
         store = session.open()
         if self.upstream is not None:
-            self._close(self.upstream)
+            self.hang_up(self.upstream)
         self.upstream = guest
         self._welcome(guest, "data", session, store.written)
 
@@ -196,14 +134,14 @@ class Node:
             self._finish(guest)
         elif frame.kind == wire.ABORT:
             self._end_session(frame.fields.get("reason", "the server stopped the push"))
-            self._close(guest)
+            self.hang_up(guest)
         else:
             raise WireError("unexpected %s" % wire.NAMES[frame.kind])
 
     # Time
 
     def _finish(self, guest: Guest) -> None:
-        self._close(guest)
+        self.hang_up(guest)
         if self.session is not None and self.session.state in ("ok", "skipped"):
             self._done = DONE
         else:
@@ -214,7 +152,7 @@ class Node:
         if session is None:
             return
         if self.upstream is not None:
-            self._close(self.upstream)
+            self.hang_up(self.upstream)
         session.fail(reason)
         session.drop_feeder()
         session.release()
@@ -233,7 +171,7 @@ class Node:
             try:
                 self._tick_guest(guest, now)
             except LinkLost as error:
-                self._lost(guest, str(error))
+                self.lost(guest, str(error))
         self._tick_session(now)
         if self.session is None and self._done is None and now > self._give_up:
             self._done = FAILED if self.last_reason else NOBODY
@@ -248,14 +186,14 @@ class Node:
                 guest.link.post(wire.pack(wire.STATUS, news))
         elif guest.role == "data" and guest.session is not None:
             guest.link.beat(now, wire.pack(wire.BEAT, {"bytes": guest.session.written}))
-        self._flush(guest)
+        self.flush(guest)
 
     def _tick_session(self, now: float) -> None:
         session = self.session
         if session is None:
             return
         if session.state == "failed" and self.upstream is not None:
-            self._close(self.upstream)
+            self.hang_up(self.upstream)
         if self.control is not None:
             return
         complete = session.state in ("ok", "skipped")

@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 import typing as t
 
 from . import wire
 from .auth import Callee
-from .errors import DollyError
-from .link import Link
+from .errors import DollyError, LinkLost
+from .link import Link, Poller
 from .session import Offer, Session
 
 DONE, FAILED, NOBODY = 0, 1, 3
@@ -72,3 +73,87 @@ def check_offer(options: NodeOptions, to: str, offer: Offer) -> None:
         raise DollyError("this node accepts only the image %s" % options.sha256)
     if options.size and offer.size != options.size:
         raise DollyError("this node accepts only an image of %d bytes" % options.size)
+
+
+class Door:
+    """Accepts guests and reads their frames; a subclass says what they mean."""
+
+    def __init__(self, options: NodeOptions, log: Log) -> None:
+        self.options, self.log = options, log
+        self.poller = Poller()
+        self.guests: dict[int, Guest] = {}
+        self.last_reason = ""
+        self.listener = listen(options.bind, options.port)
+        self.poller.add(self.listener.fileno(), self._accept)
+
+    def on_frame(self, guest: Guest, frame: wire.Frame) -> None:
+        """A frame arrived; DollyError refuses the guest."""
+        raise NotImplementedError
+
+    def gone(self, guest: Guest) -> None:
+        """The guest has been forgotten."""
+
+    def close(self) -> None:
+        """Close every socket."""
+        for guest in list(self.guests.values()):
+            self.hang_up(guest)
+        self.poller.remove(self.listener.fileno())
+        self.listener.close()
+
+    def _accept(self, _mask: int) -> None:
+        try:
+            sock, address = self.listener.accept()
+        except OSError:
+            return
+        if len(self.guests) >= MAX_GUESTS:
+            sock.close()
+            return
+        guest = Guest(self.options, sock, str(address[0]))
+        self.guests[guest.link.fd] = guest
+        self.poller.add(guest.link.fd, lambda mask: self._event(guest, mask))
+
+    def hang_up(self, guest: Guest) -> None:
+        """Forget this connection."""
+        if self.guests.pop(guest.link.fd, None) is None:
+            return
+        self.poller.remove(guest.link.fd)
+        guest.link.close()
+        self.gone(guest)
+
+    def _event(self, guest: Guest, mask: int) -> None:
+        try:
+            if mask & ~select.POLLOUT:
+                for frame in guest.link.frames():
+                    self.on_frame(guest, frame)
+                    if guest.link.fd not in self.guests:
+                        return
+            if guest.link.fd in self.guests:
+                self.flush(guest)
+        except LinkLost as error:
+            self.lost(guest, str(error))
+        except DollyError as error:
+            self.refuse(guest, str(error))
+
+    def flush(self, guest: Guest) -> None:
+        """Send what waits for this guest."""
+        guest.link.flush()
+        self.poller.want_write(guest.link.fd, not guest.link.idle)
+
+    def lost(self, guest: Guest, reason: str) -> None:
+        """The connection broke."""
+        if guest.role:
+            self.log("%s link lost: %s" % (guest.role, reason))
+            self.last_reason = reason
+        self.hang_up(guest)
+
+    def refuse(self, guest: Guest, reason: str) -> None:
+        """Say why and hang up."""
+        self.log("refused %s: %s" % (guest.address, reason))
+        if guest.role:
+            self.last_reason = reason
+        try:
+            guest.link.post(wire.pack(wire.ABORT, {"reason": reason}))
+            guest.link.flush()
+        except LinkLost:
+            pass
+        self.hang_up(guest)

@@ -121,6 +121,7 @@ class Push:
                 self.feeder.drop()
             hello = render_offer(self.offer)
             self.feeder = Feeder(self.poller, self._source, contact.route, hello, self.options.secret)
+            self.feeder.tick(time.monotonic())
 
     def _follow(self, now: float) -> None:
         if self.feeder is not None:

@@ -95,7 +95,7 @@ def unpack_header(raw: bytes) -> Header:
 
 def verify(head: Header, body: memoryview) -> Frame:
     """The frame of a header and its body; WireError when the crc32 is wrong."""
-    if checksum(head.kind, head.offset, body) != head.crc:
+    if len(body) != head.length or checksum(head.kind, head.offset, body) != head.crc:
         raise WireError("crc32 of a %s frame at offset %d is wrong" % (NAMES[head.kind], head.offset))
     return Frame(head.kind, head.offset, body, head.crc)
 
