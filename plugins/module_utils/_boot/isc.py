@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import replace
 
 from .._host.errors import ClusterError
 from .dhcp import ARCHITECTURES, DhcpConfig, Reservation, Subnet
@@ -55,6 +54,8 @@ def _globals(config: DhcpConfig) -> t.Iterator[str]:
     yield "allow bootp;"
     yield "default-lease-time %d;" % config.default_lease
     yield "max-lease-time %d;" % config.max_lease
+    # Not in the classes: a class would win over its client's subnet.
+    yield "next-server %s;" % config.next_server
     yield _DEFINITIONS
     if config.reboottime:
         yield "option pxelinux.reboottime %d;" % config.reboottime
@@ -74,7 +75,6 @@ def _etherboot(config: DhcpConfig) -> t.Iterator[str]:
     yield '  option vendor-class-identifier "Etherboot-5.0";'
     yield "  vendor-option-space PXE;"
     yield "  option PXE.mtftp-ip 0.0.0.0;"
-    yield "  next-server %s;" % config.next_server
     yield "}"
 
 
@@ -104,7 +104,6 @@ def _pxe(config: DhcpConfig) -> t.Iterator[str]:
     yield "  vendor-option-space PXE;"
     yield "  option PXE.mtftp-ip 0.0.0.0;"
     yield "  option dhcp-parameter-request-list = concat(option dhcp-parameter-request-list, d0, d1, d2, d3);"
-    yield "  next-server %s;" % config.next_server
     yield from _branches(config)
     yield "}"
 
@@ -118,7 +117,8 @@ def _subnet(subnet: Subnet, config: DhcpConfig) -> t.Iterator[str]:
         yield "  option domain-name-servers %s;" % ", ".join(subnet.dns)
     if subnet.domain:
         yield '  option domain-name "%s";' % subnet.domain
-    yield "  next-server %s;" % (subnet.next_server or config.next_server)
+    if subnet.next_server:
+        yield "  next-server %s;" % subnet.next_server
     for first, last in subnet.pools:
         yield "  pool {"
         if subnet.known_only:
@@ -184,27 +184,25 @@ def _read_subnet(body: str, network: str, netmask: str) -> Subnet:
     )
 
 
-def _read_subnets(text: str, server: str) -> tuple[Subnet, ...]:
+def _read_subnets(text: str) -> tuple[Subnet, ...]:
     blocks = re.findall(r"^subnet (\S+) netmask (\S+) \{\n(.*?)^\}$", text, re.M | re.S)
-    subnets = (_read_subnet(body, network, netmask) for network, netmask, body in blocks)
-    return tuple(subnet if subnet.next_server != server else replace(subnet, next_server="") for subnet in subnets)
+    return tuple(_read_subnet(body, network, netmask) for network, netmask, body in blocks)
 
 
 def _read(text: str, name: str) -> DhcpConfig:
     if not text.startswith(HEADER):
         raise ClusterError("%s line 1: not written by pxe_nodes" % name, "it must begin with %r" % HEADER)
     pxe = _one(r'(class "PXE" \{\n(?:  .*\n)*)\}', text)
-    server = _one(r"  next-server (\S+);", text)
     pairs = [
         (arch, _one(r"  (?:if|\} elsif) %s \{\n    filename \"(.*)\";" % _arch_test(arch), pxe))
         for arch in ARCHITECTURES
     ]
     return DhcpConfig(
-        subnets=_read_subnets(text, server),
+        subnets=_read_subnets(text),
         interface=_one(_INTERFACE % r"(\S+)", text),
         local_address=_one(r"local-address (\S+);", text),
         reservations=tuple(IscBackend().reservations(text).values()),
-        next_server=server,
+        next_server=_one(r"next-server (\S+);", text),
         authoritative=not _one("(not authoritative;)", text),
         default_lease=int(_one(r"default-lease-time (\d+);", text, "0")),
         max_lease=int(_one(r"max-lease-time (\d+);", text, "0")),
