@@ -93,7 +93,10 @@ def ansible_lint(job: Job) -> None:
 
 
 def _pytest(job: Job, *words: str) -> None:
-    env = {"ANSIBLE_HOME": str(job.temp / "ansible-home"), "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis")}
+    env = {
+        "ANSIBLE_HOME": str(job.temp / "home" / ".ansible"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
+    }
     job.run_tests(sys.executable, "-B", "-m", "pytest", "-q", *words, env=env)
 
 

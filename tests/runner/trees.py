@@ -50,12 +50,15 @@ def copy_tree(temp: Path) -> Path:
 
 
 def ansible_env(collections: Path) -> dict[str, str]:
-    """Ansible sees the collections of one folder and keeps its own files beside that folder."""
+    """Ansible sees the collections of one folder; what it and its friends leave at home stays beside that folder."""
+    home = collections.parent / "home"
+    home.mkdir(parents=True, exist_ok=True)
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
-        "ANSIBLE_HOME": str(collections.parent / "ansible-home"),
+        "ANSIBLE_HOME": str(home / ".ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "HOME": str(home),
         "PATH": "%s%s%s" % (BIN, os.pathsep, os.environ.get("PATH", "")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
