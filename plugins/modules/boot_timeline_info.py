@@ -56,7 +56,8 @@ options:
         type: str
   since:
     description:
-      - Seconds since the epoch on the clock of the boot server. Nothing before that moment counts.
+      - Seconds since the epoch. Nothing before that moment counts, but for 2 seconds by which the clock of another
+        machine may be ahead of the boot server's.
       - A mapping of node names to seconds gives the moment when each node was switched on. Its boot then begins there,
         with the stage C(firmware), and nothing before counts for it.
     type: raw

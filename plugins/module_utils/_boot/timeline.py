@@ -18,6 +18,8 @@ from .stages import RANK, Boot, mac_of, stage_of
 _QUIET = 90.0
 # Requests without an answer after which a node that was further on must have been reset.
 _DEAF = 3
+# The clock that timed a node's power-on may be that of another machine, so many seconds ahead of the boot server's.
+_SKEW = 2.0
 _UNKNOWN_MAX = 64
 
 
@@ -33,8 +35,8 @@ class Track:
     def _begin(self, when: float) -> Boot:
         self.before = self.boot
         boot = Boot(when, last=when)
-        if self.before is None and 0 < self.power_on <= when:
-            boot.start = self.power_on
+        if self.before is None and 0 < self.power_on <= when + _SKEW:
+            boot.start = min(self.power_on, when)
             boot.at["firmware"] = when
         self.boot, self._last_get = boot, ("", "")
         return boot
@@ -189,8 +191,8 @@ class Timeline:
     def feed(self, events: t.Iterable[Event]) -> None:
         """Take events in."""
         for event in events:
-            name = self._name(event) if event.when >= self._earliest else ""
-            if name and event.when >= self._power_on.get(name, self._earliest):
+            name = self._name(event) if event.when >= self._earliest - _SKEW else ""
+            if name and event.when >= self._power_on.get(name, self._earliest) - _SKEW:
                 self._take(self.tracks[name], name, event)
 
     def _take(self, track: Track, name: str, event: Event) -> None:

@@ -123,6 +123,12 @@ def test_the_power_on_time_begins_the_boot_and_gives_the_firmware_stage() -> Non
     assert found["line"].startswith("node31: firmware 9.5 s, dhcp 3.0 s, ")
 
 
+def test_the_clock_of_the_power_on_time_may_be_a_little_ahead() -> None:
+    found = row(LEASE, power_on=1001.5)
+    assert (found["started"], found["stages"]) == (1000.0, {"firmware": 0.0, "lease": 3.0})
+    assert row(LEASE, power_on=1006.0)["reached"] == ""
+
+
 def test_nothing_before_the_power_on_time_counts() -> None:
     found = row("%s | %s | %s @2000 discover" % (LEASE, IPXE_BOOT, PHONED), power_on=1990.0)
     assert (found["missing"], found["started"]) == ("lease", 1990.0)
