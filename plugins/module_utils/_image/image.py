@@ -52,7 +52,7 @@ def recipe_from_options(options: Options, agent: t.Mapping[str, str]) -> Recipe:
         kernel=options["kernel"] if kind == "mmdebstrap" else "",
         remove_packages=tuple(options["remove_packages"]),
         remove_paths=tuple(options["remove_paths"]),
-        authorized_keys=tuple(options["authorized_keys"]),
+        authorized_keys=tuple(key.strip() for key in options["authorized_keys"]),
         overlay=overlay,
         serial_login=options["serial_login"],
         stage1_compression=options["stage1_compression"],

@@ -63,13 +63,13 @@ class Recipe:
 
 def _each(values: t.Iterable[str], pattern: t.Pattern[str], what: str, hint: str = "") -> None:
     for value in values:
-        if not pattern.match(value):
+        if not pattern.fullmatch(value):
             raise ClusterError("%s %r is malformed" % (what, value), hint)
 
 
 def check_name(name: str, what: str) -> None:
     """Names become folder names, words of the kernel command line and parts of URLs."""
-    if not _NAME.match(name) or ".." in name:
+    if not _NAME.fullmatch(name) or ".." in name:
         raise ClusterError("%s %r is malformed" % (what, name), "letters, digits, dot, dash and underscore only")
 
 
