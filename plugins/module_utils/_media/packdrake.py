@@ -106,7 +106,7 @@ class Block(t.NamedTuple):
     """A packed block and what it holds: name and size of each file."""
 
     packed: bytes
-    files: t.List[t.Tuple[bytes, int]]
+    files: list[tuple[bytes, int]]
 
 
 def render_packdrake(blocks: t.Iterable[Block]) -> bytes:

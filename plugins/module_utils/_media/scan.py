@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The packages of a folder and what was known of them at the last run. This module util is private to the collection."""
+"""The packages of a folder, and what was known of them at the last run. Private to the collection."""
 
 from __future__ import annotations
 
@@ -55,13 +55,17 @@ class Known(t.NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """The last run: ``options`` as one text, MD5 of each file written, the packages, the paths that some require."""
+    """The last run: ``options`` as one text, MD5 of each file written, the packages, the paths that some require.
+
+    ``told`` are the complaints about a package by its NVRA, ``repodata`` tells for which packages it was made.
+    """
 
     options: str = ""
     outputs: t.Mapping[str, str] = field(default_factory=dict)
     packages: t.Mapping[Entry, Known] = field(default_factory=dict)
-    required: t.FrozenSet[bytes] = frozenset()
-    warnings: t.Tuple[str, ...] = ()
+    bad: t.Mapping[Entry, str] = field(default_factory=dict)
+    required: frozenset[bytes] = frozenset()
+    told: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     repodata: str = ""
 
 
@@ -72,8 +76,9 @@ def render_state(state: State) -> bytes:
         "options": state.options,
         "outputs": state.outputs,
         "packages": rows,
+        "bad": [[*entry, reason] for entry, reason in state.bad.items()],
         "required": [_text(path) for path in sorted(state.required)],
-        "warnings": state.warnings,
+        "told": state.told,
         "repodata": state.repodata,
     }
     return json.dumps(data, separators=(",", ":")).encode()
@@ -97,8 +102,9 @@ def parse_state(data: bytes | None) -> State:
             options=found["options"],
             outputs=found["outputs"],
             packages={Entry(*row[:5]): Known(_bytes(row[5]), row[6], row[7]) for row in found["packages"]},
+            bad={Entry(*row[:5]): row[5] for row in found["bad"]},
             required=frozenset(map(_bytes, found["required"])),
-            warnings=tuple(found["warnings"]),
+            told=found["told"],
             repodata=found["repodata"],
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):

@@ -21,8 +21,10 @@ from .._rpm.header import Header
 LINE_LIMIT = 65535
 LISTS = (b"provides", b"conflicts", b"obsoletes", b"requires", b"suggests", b"recommends")
 _OPERATORS = tuple(
-    (b"<" if flags & 2 else b"") + (b">" if flags & 4 else b"") + (b"==" if flags & 14 == 8 else b"=" * (flags >> 3 & 1))
-    for flags in range(0, 16)
+    (b"<" if flags & 2 else b"")
+    + (b">" if flags & 4 else b"")
+    + (b"==" if flags & 14 == 8 else b"=" * (flags >> 3 & 1))
+    for flags in range(16)
 )
 
 
@@ -200,7 +202,7 @@ def parse_synthesis(text: bytes, name: str = "synthesis") -> list[Record]:
     if lines.pop():
         raise ClusterError("%s: cut off in line %d" % (name, len(lines) + 1), "fetch or build the media_info again")
     for number, line in enumerate(lines, 1):
-        start, tag, rest = (line.split(b"@", 2) + [b"", b"", b""])[:3]
+        start, tag, rest = [*line.split(b"@", 2), b"", b""][:3]
         fields = rest.split(b"@") if tag == b"info" else []
         if start or not tag or (tag == b"info" and len(fields) < 4) or (tag == b"filesize" and not rest.isdigit()):
             raise _bad_line(name, number, line)

@@ -128,9 +128,7 @@ def _entry(node: ET.Element) -> XmlEntry:
         return XmlEntry(nvra, attributes, paths=tuple(line for line in text.split("\n") if line))
     if node.tag == "info":
         return XmlEntry(nvra, attributes, text=text[1:-1] if len(text) > 1 else "")
-    logs = [
-        (int(log.attrib["time"]), log.findtext("log_name") or "", log.findtext("log_text") or "") for log in node
-    ]
+    logs = [(int(log.attrib["time"]), log.findtext("log_name") or "", log.findtext("log_text") or "") for log in node]
     return XmlEntry(nvra, attributes, changes=tuple(logs))
 
 

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``media_info/`` of one folder of packages: plan and apply. This module util is private to the collection."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from .._host.errors import ClusterError
+from .._host.files import write_batch
+from .._host.host import Host
+from .compress import compress, decompress
+from .gather import How, Medium, Part, gather
+from .md5sum import md5, render_md5sum
+from .options import HDLIST, MD5SUM, OWNED, PUBKEY, SYNTHESIS, XML, Options
+from .previous import Previous, nvra_of
+from .scan import Entry, State, parse_state, render_state, scan
+from .switch import Switch
+from .synthesis import split_records
+from .xmlinfo import render_xml
+
+_VERSIONED = re.compile(r"(\d{8}-\d{6})-(.+)")
+
+
+@dataclass(frozen=True)
+class MediaPlan:
+    """What has to be done for one medium. ``writes`` holds only files whose content changes."""
+
+    options: Options
+    state: State
+    known: bool = True
+    writes: t.Mapping[str, bytes] = field(default_factory=dict)
+    links: t.Mapping[str, str] = field(default_factory=dict)
+    drops: tuple[str, ...] = ()
+    before: t.Mapping[bytes, bytes] = field(default_factory=dict)
+    after: t.Mapping[bytes, bytes] = field(default_factory=dict)
+    packages: int = 0
+    skipped: t.Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.writes or self.links or self.drops)
+
+    def names(self) -> dict[str, list[str]]:
+        """NVRAs that were added, removed, or are another build than before."""
+        old, new = self.before, self.after
+        return {
+            "added": _sorted(new.keys() - old.keys()),
+            "removed": _sorted(old.keys() - new.keys()),
+            "updated": _sorted(nvra for nvra in new.keys() & old.keys() if new[nvra] != old[nvra]),
+        }
+
+
+def _sorted(names: t.Iterable[bytes]) -> list[str]:
+    return sorted(name.decode("utf-8", "replace") for name in names)
+
+
+def _current(folder: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The media files as they are: content of files, targets of links."""
+    files, links = {}, {}
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if os.path.islink(path):
+            if _VERSIONED.fullmatch(name):
+                links[name] = os.readlink(path)
+        elif name in OWNED or name == PUBKEY:
+            with open(path, "rb") as stream:
+                files[name] = stream.read()
+    return files, links
+
+
+def _texts(files: t.Mapping[str, bytes], host: Host) -> dict[bytes, bytes]:
+    """The records of the present synthesis by NVRA; none when it cannot be read, as it is written anew then."""
+    try:
+        content = decompress(files.get(SYNTHESIS, b""), SYNTHESIS, host)
+        return {nvra_of(text): text for text in split_records(content)}
+    except ClusterError:
+        return {}
+
+
+def _checked(medium: Medium, options: Options) -> None:
+    """Bad packages and two files with one NVRA end the run before anything is written."""
+    if medium.bad and not options.skip_bad:
+        reasons = "; ".join(medium.bad[name] for name in sorted(medium.bad))
+        raise ClusterError(
+            "%d of the packages cannot be used: %s" % (len(medium.bad), reasons),
+            "fetch or build them again, or leave them out with bad_packages=skip",
+        )
+    seen: dict[bytes, list[str]] = {}
+    for part in medium.parts:
+        seen.setdefault(part.known.nvra, []).append(part.entry.file)
+    twice = ["%s is in %s" % (_sorted([nvra])[0], " and ".join(files)) for nvra, files in seen.items() if files[1:]]
+    if twice:
+        raise ClusterError("%s: %s" % (options.path, "; ".join(sorted(twice))), "keep one file of each package")
+
+
+def _warnings(parts: t.Sequence[Part], bad: t.Mapping[str, str]) -> tuple[str, ...]:
+    rows = [line for part in parts for line in part.told]
+    for part in parts:
+        nvra = part.known.nvra.decode("utf-8", "replace")
+        if part.entry.stem != nvra:
+            rows.append("%s holds %s; urpmi clients will ask for %s.rpm" % (part.entry.file, nvra, nvra))
+    return tuple(rows + ["left out: " + reason for _file, reason in sorted(bad.items())])
+
+
+def _files(medium: Medium, options: Options, host: Host, pool: ThreadPoolExecutor) -> dict[str, bytes]:
+    jobs = {SYNTHESIS: pool.submit(compress, b"".join(p.text for p in medium.parts), options.synthesis, host)}
+    for kind in options.kinds:
+        document = render_xml([part.elements[kind] for part in medium.parts if part.elements[kind]])
+        jobs[XML[kind]] = pool.submit(compress, document, options.xml, host)
+    files = {} if medium.hdlist is None else {HDLIST: medium.hdlist}
+    files.update({name: job.result() for name, job in jobs.items()})
+    return files
+
+
+def _links(
+    files: t.Mapping[str, bytes], now: t.Mapping[str, bytes], present: t.Mapping[str, str], options: Options
+) -> dict[str, str]:
+    """Links ``STAMP-NAME``; those that are there stay as long as the files do."""
+    if not options.version:
+        return {}
+    old = {name: target for name, target in present.items() if target in files}
+    if set(old.values()) == set(files) and all(now.get(name) == content for name, content in files.items()):
+        return old
+    return {"%s-%s" % (options.version, name): name for name in files}
+
+
+def _unchanged(state: State, entries: t.Sequence[Entry], options: Options, digests: t.Mapping[str, str]) -> bool:
+    if state.options != options.text() or digests != state.outputs:
+        return False
+    good = [entry for entry in entries if entry not in state.bad]
+    return list(state.packages) == good and len(good) + len(state.bad) == len(entries)
+
+
+def plan_media(options: Options, host: Host) -> MediaPlan:
+    """Compare the packages with the media files; ClusterError when packages are bad or there are none."""
+    options.check()
+    entries = scan(options.path)
+    if not entries and not options.allow_empty:
+        raise ClusterError("no *.rpm found in %s" % options.path, "set allow_empty to write media files all the same")
+    state = parse_state(host.read(os.path.join(options.work, "state.json")))
+    files, links = _current(options.folder)
+    digests = {name: md5(content) for name, content in files.items() if name != PUBKEY}
+    same_key = options.pubkey is None or files.get(PUBKEY) == options.pubkey
+    if same_key and bool(links) == bool(options.version) and _unchanged(state, entries, options, digests):
+        skipped = {entry.file: reason for entry, reason in state.bad.items()}
+        warnings = tuple(state.told.get("", ()))
+        return MediaPlan(options, state, packages=len(state.packages), skipped=skipped, warnings=warnings)
+    usable = state.options == options.text() and digests == state.outputs and SYNTHESIS in files
+    previous = Previous(state, files, options.kinds, host) if usable else None
+    return _plan(options, host, entries, state if usable else State(repodata=state.repodata), previous, files, links)
+
+
+def _plan(
+    options: Options,
+    host: Host,
+    entries: t.Sequence[Entry],
+    state: State,
+    previous: Previous | None,
+    now: t.Mapping[str, bytes],
+    links: t.Mapping[str, str],
+) -> MediaPlan:
+    how = How(options.path, options.kinds, options.hdlist, options.file_deps, options.line_limit, options.weak_tag)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        medium = gather(how, entries, pool, state.packages, previous, state.required, state.told)
+        _checked(medium, options)
+        files = _files(medium, options, host, pool)
+    wanted_links = _links(files, now, links, options)
+    names = {**{name: name for name in files}, **wanted_links}
+    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in names.items()})
+    if options.pubkey is not None:
+        files[PUBKEY] = options.pubkey
+    warnings = _warnings(medium.parts, medium.bad)
+    told = {part.known.nvra.decode("utf-8", "replace"): part.told for part in medium.parts if part.told}
+    new = State(
+        options.text(),
+        {name: md5(content) for name, content in files.items() if name != PUBKEY},
+        {part.entry: part.known for part in medium.parts},
+        {entry: medium.bad[entry.file] for entry in entries if entry.file in medium.bad},
+        medium.required,
+        {**told, "": warnings},
+        state.repodata,
+    )
+    return MediaPlan(
+        options,
+        new,
+        False,
+        {name: content for name, content in files.items() if now.get(name) != content},
+        {name: target for name, target in wanted_links.items() if links.get(name) != target},
+        tuple(
+            sorted([name for name in now if name in OWNED and name not in files] + list(links.keys() - wanted_links))
+        ),
+        _texts(now, host),
+        {part.known.nvra: part.text for part in medium.parts},
+        len(medium.parts),
+        medium.bad,
+        warnings,
+    )
+
+
+def apply_media(plan: MediaPlan) -> None:
+    """Switch to the new set, then remember what it was made of."""
+    options = plan.options
+    switch = Switch(options.folder, options.work)
+    switch.repair()
+    if plan.changed:
+        switch.apply(plan.writes, plan.links, plan.drops)
+    if not plan.known:
+        write_batch([(os.path.join(options.work, "state.json"), render_state(plan.state), 0o644)])
+
+
+def with_repodata(plan: MediaPlan, key: str) -> MediaPlan:
+    """The same plan, remembering for which packages the rpm-md beside the media files was made."""
+    return replace(plan, state=replace(plan.state, repodata=key), known=False)
