@@ -71,7 +71,21 @@ def _files(tree: Tree, gone: t.Iterable[Package], kept: t.Iterable[Package]) -> 
     drop = {path for package in gone for path in _listing(tree, package)}
     drop -= {path for package in kept for path in _listing(tree, package)}
     names = {tree.place(path) for path in drop}
-    return {name for name in names if name in tree.entries}
+    names = {name for name in names if name in tree.entries and not _leads_on(tree, name)}
+    parents = {parent for name in tree.entries if name not in names for parent in _parents(name)}
+    return names - parents
+
+
+def _leads_on(tree: Tree, name: str) -> bool:
+    """A link to a folder (as /lib is): packages list it, none owns what lies behind it."""
+    return tree.entries[name].kind == "link" and bool(tree.listdir(name))
+
+
+def _parents(name: str) -> t.Iterator[str]:
+    parent = name.rpartition("/")[0]
+    while parent:
+        yield parent
+        parent = parent.rpartition("/")[0]
 
 
 @dataclass(frozen=True)

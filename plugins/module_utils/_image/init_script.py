@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from . import init_back, init_front
+from . import init_back, init_front, init_network
 
-INIT = init_front.TEXT + init_back.TEXT
+INIT = init_front.TEXT + init_network.TEXT + init_back.TEXT
 
 LEASE = r"""#!/bin/sh
 # Called by udhcpc: keeps the lease for stage1, which sets the address itself.

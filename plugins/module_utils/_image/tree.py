@@ -83,7 +83,7 @@ class Tree:
             while parent and parent not in folders:
                 folders.add(parent)
                 parent = parent.rpartition("/")[0]
-        return folders
+        return folders - set(self.entries)
 
     def __enter__(self) -> Tree:
         return self
@@ -155,7 +155,7 @@ class Tree:
         if folder is None:
             return []
         wanted = "/".join([part for part in (folder, *parts[literal:]) if part])
-        return [name for name in self.entries if fnmatch.fnmatchcase(name, wanted)]
+        return [name for name in (*self.entries, *self._implied) if fnmatch.fnmatchcase(name, wanted)]
 
     def below(self, path: str) -> list[str]:
         """``path`` itself and everything under it."""
