@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rack must survive, in the order of a life: each step is one test."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+from .rack import Played, Rack, expect
+
+EDIT = Path(__file__).resolve().parent / "inventory" / "edit.yml"
+WORD = "xtreemos.e2e=1"
+_LINE = re.compile(r"^(node\d+): (.*?up [0-9.]+ s)", re.MULTILINE)
+_DAMAGE = """
+import os
+path = os.path.realpath("/srv/xtreemos/images/node/current") + "/rootfs.sqfs"
+with open(path, "r+b") as image:
+    image.seek(%d)
+    byte = image.read(1)
+    image.seek(%d)
+    image.write(bytes([byte[0] ^ 255]))
+"""
+
+
+class Story:
+    """One rack through its life. ``clock`` collects (what, seconds or a line) for the summary."""
+
+    def __init__(self, rack: Rack) -> None:
+        self.rack = rack
+        self.clock: list[tuple[str, str]] = []
+
+    def note(self, what: str, played: Played) -> None:
+        self.clock.append((what, "%.0f s" % played.seconds))
+        boots = dict(_LINE.findall(played.output))
+        self.clock.extend(("  boot of %s" % name, line) for name, line in sorted(boots.items()))
+
+    def up(self) -> None:
+        """lab_up from nothing ends with every node up and one cluster."""
+        played = self.rack.play("lab_up")
+        self.note("from nothing", played)
+        expect(all(name in played.output for name in self.rack.names), "a node is not in the output")
+        self._reachable()
+        self._cluster()
+
+    def again(self) -> None:
+        """A second run changes nothing on any host."""
+        played = self.rack.play("lab_up")
+        self.note("second run", played)
+        expect(not played.changed(), "a second run changed %s" % played.changed())
+
+    def down_node(self) -> None:
+        """A node without power is mended; its neighbours keep running."""
+        victim = self.rack.names[1]
+        before = self._boot_ids()
+        self.rack.kill(victim)
+        played = self.rack.play("lab_up")
+        self.note("repair of one node", played)
+        after = self._boot_ids()
+        changed = sorted(name for name in before if before[name] != after[name])
+        expect(changed == [victim], "not only %s was booted again: %s" % (victim, changed))
+        self._reachable()
+        self._cluster()
+
+    def edit(self) -> None:
+        """One node's kernel option changes that node's files only, and restarts no service."""
+        victim = self.rack.names[1]
+        before, daemon = self._boot_files(), self._daemon()
+        extra = ("-i", "inventories/lab", "-i", str(EDIT), "-e", "e2e_node=%s e2e_word=%s" % (victim, WORD))
+        played = self.rack.play("pxe_server", *extra)
+        after = self._boot_files()
+        changed = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+        mac = next(node.mac for node in self.rack.model.members() if node.name == victim).replace(":", "-")
+        expect(changed, "no file changed")
+        expect(all(mac in path for path in changed), "files of others changed: %s" % changed)
+        expect(self._daemon() == daemon, "the DHCP server was restarted")
+        expect(set(played.changed()) == {"head"}, "changed: %s" % played.changed())
+        back = self.rack.play("pxe_server")
+        expect(self._boot_files() == before, "the files are not as before")
+        self.note("edit of one node", back)
+
+    def push(self) -> None:
+        """The nodes boot by method dolly: the image comes down the chain."""
+        self.rack.kill(*self.rack.names)
+        played = self.rack.play("lab_up", "-e", "lab_method=dolly")
+        self.note("boot by dolly", played)
+        self._reachable()
+        again = self.rack.play("lab_up", "-e", "lab_method=dolly")
+        self.note("second run by dolly", again)
+        expect(not again.changed(), "a second run by dolly changed %s" % again.changed())
+        self.rack.play("pxe_server")
+
+    def damage(self) -> None:
+        """A node that gets a damaged image does not run it, and is named with the reason."""
+        victim = self.rack.names[-1]
+        self._flip()
+        try:
+            self.rack.kill(victim)
+            self.rack.power(victim)
+            played = self.rack.play("status", "-e", "status_timeout=150", fails=True)
+        finally:
+            self._flip()
+        found = [line for line in played.output.splitlines() if victim in line]
+        expect(any("SHA-256" in line or "digest" in line for line in found), "not named: %s" % found[-1:])
+        self.rack.kill(victim)
+        self.note("repair after a damaged image", self.rack.play("lab_up"))
+        self._reachable()
+
+    def down(self) -> None:
+        """lab_down leaves no process, file or mount, and twice is no error."""
+        self.note("down", self.rack.play("lab_down"))
+        left = self.rack.leftovers()
+        expect(not left, "left behind: %s" % ", ".join(left))
+        expect(not self.rack.play("lab_down").changed(), "a second lab_down changed something")
+        expect(not self.rack.leftovers(), "a second lab_down left something")
+
+    def _reachable(self) -> None:
+        found = self.rack.ask("nodes", "hostname")
+        missing = [name for name in self.rack.names if not re.search(r"\(stdout\) %s\b" % name, found)]
+        expect(not missing, "Ansible does not reach %s" % missing)
+
+    def _cluster(self) -> None:
+        found = self.rack.ask("head", "srun", "-N%d" % len(self.rack.names), "hostname")
+        missing = [name for name in self.rack.names if name not in found]
+        expect(not missing, "srun did not run on %s" % missing)
+
+    def _boot_ids(self) -> dict[str, str]:
+        found = self.rack.ask("nodes", "cat", "/proc/sys/kernel/random/boot_id")
+        return dict(re.findall(r"^(\S+) \|.*\(stdout\) (\S+)", found, re.MULTILINE))
+
+    def _boot_files(self) -> dict[str, str]:
+        folders = ("/srv/xtreemos/tftp", "/srv/xtreemos/http", "/etc/dhcp", "/etc/nginx", "/etc/default")
+        found = self.rack.ask("head", "find", *folders, "-type", "f", "-exec", "sha256sum", "{}", "+")
+        return {path: digest for digest, path in re.findall(r"([0-9a-f]{64})  (/[^\s\\]+)", found)}
+
+    def _daemon(self) -> str:
+        return self.rack.ask("head", "systemctl", "show", "--property=MainPID,NRestarts", "isc-dhcp-server")
+
+    def _flip(self) -> None:
+        self.rack.ask("head", "python3", "-c", _DAMAGE % (5000000, 5000000))
+
+
+Step = t.Callable[[], None]
+
+
+def steps(story: Story) -> dict[str, Step]:
+    """Every step by its name, in order."""
+    names = ("up", "again", "down_node", "edit", "push", "damage", "down")
+    return {name: getattr(story, name) for name in names}
