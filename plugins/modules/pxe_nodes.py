@@ -33,7 +33,7 @@ options:
     default: false
   profiles:
     description:
-      - How classes of nodes boot, by name; O(nodes[].profile) chooses one.
+      - How classes of nodes boot, by name; the V(profile) of a node chooses one.
       - Keys are V(image) (default V(node)), V(version) (default the image's current one), V(method) (V(http),
         V(dolly), V(nfs) or V(local)), V(transport) (default O(transport)), V(network) (V(dhcp) or V(static)),
         V(interface) (V(auto), V(wired), V(node) for the node's own, or a name), V(append) (kernel words),
@@ -85,11 +85,11 @@ options:
         description: Whether pxelinux always shows its prompt, not only while Shift is held.
         type: bool
         default: false
-      message:
+      text:
         description: Text shown before a node boots.
         type: str
         default: ''
-      unknown_message:
+      unknown_text:
         description: Text shown by pxelinux on a machine that is not in O(nodes).
         type: str
         default: ''
@@ -256,8 +256,8 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring impo
 MENU = {
     "timeout": {"type": "float", "default": 5},
     "prompt": {"type": "bool", "default": False},
-    "message": {"type": "str", "default": ""},
-    "unknown_message": {"type": "str", "default": ""},
+    "text": {"type": "str", "default": ""},
+    "unknown_text": {"type": "str", "default": ""},
     "unknown": {"type": "str", "choices": ["local", "retry"], "default": "local"},
     "serial": {"type": "str", "default": "0 115200"},
 }

@@ -37,8 +37,8 @@ class Menu:
 
     timeout: float = 5.0
     prompt: bool = False
-    message: str = ""
-    unknown_message: str = ""
+    text: str = ""
+    unknown_text: str = ""
     serial: str = "0 115200"
     unknown: str = "local"
 

@@ -29,8 +29,8 @@ def _message(value: object, what: str) -> str:
 
 def _menu(item: t.Mapping[str, t.Any]) -> Menu:
     menu = Menu(**{key: item[key] for key in Menu.__dataclass_fields__ if item.get(key) is not None})
-    _message(menu.message, "message")
-    _message(menu.unknown_message, "unknown_message")
+    _message(menu.text, "text")
+    _message(menu.unknown_text, "unknown_text")
     if not 0 <= menu.timeout <= 3590:
         raise ClusterError("menu.timeout: %g seconds" % menu.timeout, "0 to 3590")
     if not re.fullmatch(r"(\d+( \d+)?)?", menu.serial):

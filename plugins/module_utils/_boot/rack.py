@@ -95,17 +95,17 @@ def _node_files(rack: Rack, images: t.Mapping[str, BootImage]) -> dict[str, tupl
 def _shared_files(rack: Rack) -> dict[str, str]:
     pxe, scripts = rack.folders
     menu = rack.menu
-    unknown = menu.unknown_message or (
+    unknown = menu.unknown_text or (
         "This machine is not in the node list of boot server %s.\n"
         "Add its MAC address to the inventory and run the pxe_server playbook.\n" % rack.server.address
     )
-    message = menu.message or "xtreemos.cluster boot server %s\n" % rack.server.address
+    message = menu.text or "xtreemos.cluster boot server %s\n" % rack.server.address
     return {
         pxe + "/default": pxelinux.render(menu_config(menu, None, MANAGED + "unknown machines", "messages.unknown")),
         rack.tftp_root + "/messages": message.rstrip("\n") + "\n",
         rack.tftp_root + "/messages.unknown": unknown.rstrip("\n") + "\n",
         scripts + "/boot.ipxe": ipxe.render_menu(
-            MANAGED + "every machine", rack.server.url("ipxe"), rack.server.address, menu.message, menu.unknown
+            MANAGED + "every machine", rack.server.url("ipxe"), rack.server.address, menu.text, menu.unknown
         ),
     }
 

@@ -45,7 +45,7 @@ def options(**more: t.Any) -> dict[str, t.Any]:
     return dict({"subnets": [{"network": "10.0.1.0/24", "pools": ["10.0.1.100-10.0.1.199"]}]}, **more)
 
 
-FULL = {
+FULL: dict[str, t.Any] = {
     "interface": "eth1",
     "authoritative": False,
     "default_lease": 288000,

@@ -114,16 +114,17 @@ def test_a_validator_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_real_files_and_a_real_validator(tmp_path: Path) -> None:
     host = LocalHost()
+    path = tmp_path / "new" / "a"
     file = {
-        "path": str(tmp_path / "new" / "a"),
+        "path": str(path),
         "content": "x=1",
         "mode": "0640",
         "validate": ["grep", "-q", "x=", "%s"],
     }
     assert run(host, file)["changed"]
-    assert (tmp_path / "new" / "a").read_text() == "x=1\n" and (tmp_path / "new" / "a").stat().st_mode & 0o777 == 0o640
+    assert path.read_text() == "x=1\n" and path.stat().st_mode & 0o777 == 0o640
     assert not run(host, file)["changed"]
     with pytest.raises(ClusterError, match="grep refuses"):
         run(host, dict(file, content="y"))
-    assert [path.name for path in path.parent.iterdir()] == ["a"]
+    assert [each.name for each in path.parent.iterdir()] == ["a"]
     assert isinstance(host.run(["true"]), Completed)

@@ -79,7 +79,7 @@ def mac_file(number: int) -> str:
 
 def test_golden_files() -> None:
     host = host_with()
-    result = work(options(menu={"message": "Rack 1"}), False, host)
+    result = work(options(menu={"text": "Rack 1"}), False, host)
     for path, name in (
         (CFG + mac_file(31), "node31.pxelinux"),
         (CFG + "default", "default.pxelinux"),
@@ -322,7 +322,7 @@ def test_the_port_is_part_of_every_url() -> None:
 
 def test_unknown_machines() -> None:
     host = host_with()
-    menu = {"unknown": "retry", "unknown_message": "Who are you?", "prompt": True, "timeout": 0.5, "serial": ""}
+    menu = {"unknown": "retry", "unknown_text": "Who are you?", "prompt": True, "timeout": 0.5, "serial": ""}
     work(options(menu=menu), False, host)
     config = parse_pxelinux(text(host, CFG + "default"))
     assert (config.default, config.prompt, config.timeout, config.serial) == ("retry", 1, 5, "")
@@ -399,8 +399,8 @@ def test_a_manifest_may_not_lead_elsewhere(path: str, told: str) -> None:
         ({"dhcp": {"subnets": [{"network": "10.0.2.0/24"}]}}, "node31: 10.0.1.31 is outside the subnet"),
         ({"server": {"address": "head"}}, "malformed address 'head'"),
         ({"server": {"address": "10.0.1.1", "port": 0}}, "port is 0"),
-        ({"menu": {"message": "a || b"}}, "menu.message"),
-        ({"menu": {"unknown_message": "${net0/mac}"}}, "menu.unknown_message"),
+        ({"menu": {"text": "a || b"}}, "menu.text"),
+        ({"menu": {"unknown_text": "${net0/mac}"}}, "menu.unknown_text"),
         ({"menu": {"timeout": -1.0}}, "menu.timeout"),
         ({"menu": {"serial": "ttyS0"}}, "menu.serial"),
     ],
