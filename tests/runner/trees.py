@@ -58,6 +58,7 @@ def ansible_env(collections: Path) -> dict[str, str]:
         "ANSIBLE_HOME": str(home / ".ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_REMOTE_TMP": str(home / ".ansible" / "remote"),
         "HOME": str(home),
         "PATH": "%s%s%s" % (BIN, os.pathsep, os.environ.get("PATH", "")),
         "PYTHONDONTWRITEBYTECODE": "1",
