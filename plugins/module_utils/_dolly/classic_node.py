@@ -10,13 +10,11 @@ received dolly.cfg is ignored) and verifies the digest. A node whose disk fails 
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import time
 
 from . import classic
-from .config import Config, parse
 from .door import DONE, FAILED, NOBODY, Log
 from .errors import DollyError, LinkLost
 from .lobby import ClassicOptions, Lobby, Parent
@@ -48,7 +46,7 @@ class ClassicNode:
                     if Relay(self, parent).run():
                         return DONE
                     return FAILED
-                except LinkLost as error:
+                except (LinkLost, OSError) as error:
                     self.last_reason = str(error)
                     self.log("the push ended early: %s" % error)
                     until = time.monotonic() + self.options.timeout
@@ -59,14 +57,6 @@ class ClassicNode:
         finally:
             self.lobby.close()
 
-    def position(self, config: Config, address: str) -> int:
-        """Own place among the clients: by name, own address, environment, host name, in this order."""
-        environment = [os.environ.get("MYNODENAME", ""), os.environ.get("HOST", "")]
-        for name in [self.options.name, address, *environment, socket.gethostname()]:
-            if name in config.clients:
-                return config.clients.index(name)
-        raise DollyError("this node (%s, %s) is not in the dolly.cfg received" % (self.options.name, address))
-
 
 class Relay:
     """One push through this node."""
@@ -74,7 +64,7 @@ class Relay:
     def __init__(self, node: ClassicNode, parent: Parent) -> None:
         self.node, self.parent = node, parent
         self.options = node.options
-        self.config = parse(parent.text.rstrip(" "), "the dolly.cfg received")
+        self.config = parent.config
         self.children: list[classic.Child] = []
         self.name = ""
         self.received = 0
@@ -102,11 +92,9 @@ class Relay:
             raise LinkLost("the parent: %s" % (error.strerror or error))
 
     def _greet(self) -> None:
-        classic.supported(self.config)
         self.parent.control.settimeout(self.options.silence)
         self.parent.data.settimeout(self.options.silence)
-        place = self.node.position(self.config, str(self.parent.control.getsockname()[0]))
-        self.name = self.config.clients[place]
+        self.name = self.config.clients[self.parent.place]
         self._say(classic.got_parameters(self.name))
         try:
             self.store = Store(self.node.target, self.options.sha256, self.options.size, Survey("", 0, hash_none()))
@@ -114,7 +102,7 @@ class Relay:
             self._broken(str(error))
         until = time.monotonic() + self.options.timeout
         text = classic.wire_text(self.parent.text)
-        for name in self.config.children(place):
+        for name in self.config.children(self.parent.place):
             child = classic.Child(name, name, self.options.ports, until, self.config.segsize)
             self.children.append(child)
             child.limit(self.options.silence)

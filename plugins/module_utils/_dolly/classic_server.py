@@ -108,7 +108,7 @@ class ClassicPush:
         if known:
             self.children.remove(known[0])
             return known[0]
-        until = max(self.until, time.monotonic() + _LATER_SECONDS)
+        until = max(self.until, time.monotonic() + _LATER_SECONDS) if self.states else self.until
         return classic.Child(name, self.addresses.get(name, name), self.ports, until, self.config.segsize)
 
     def _leave_out(self, name: str, reason: str) -> None:

@@ -9,14 +9,16 @@ Probes of the two ports and garbage are turned away; real dolly dies of them.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
 import typing as t
 
 from . import classic
+from .config import Config, parse
 from .door import Log, listen
-from .errors import LinkLost
+from .errors import DollyError, LinkLost
 
 _GREETING_SECONDS = 10.0
 
@@ -34,11 +36,21 @@ class ClassicOptions(t.NamedTuple):
 
 
 class Parent(t.NamedTuple):
-    """The two accepted connections and the text that came over the second."""
+    """The two accepted connections, the dolly.cfg that came over the second, and the own place in it."""
 
     data: socket.socket
     control: socket.socket
     text: str
+    config: Config
+    place: int
+
+
+def position(config: Config, name: str, address: str) -> int:
+    """Own place among the clients: by name, own address, environment, host name, in this order."""
+    for known in (name, address, os.environ.get("MYNODENAME"), os.environ.get("HOST"), socket.gethostname()):
+        if known in config.clients:
+            return config.clients.index(str(known))
+    raise DollyError("this node (%s, %s) is not in the dolly.cfg received" % (name, address))
 
 
 def _looks_like_config(text: bytes) -> bool:
@@ -50,7 +62,7 @@ class Lobby:
     """Accepts connections until one address has both of them and has sent a whole dolly.cfg."""
 
     def __init__(self, options: ClassicOptions, log: Log) -> None:
-        self.options, self.log = options, log
+        self.log, self._name = log, options.name
         self._doors = [listen(options.bind, port) for port in options.ports]
         self._data: dict[str, socket.socket] = {}
         self._texts: dict[socket.socket, tuple[str, bytes, float]] = {}
@@ -112,7 +124,19 @@ class Lobby:
 
     def _complete(self) -> Parent | None:
         for sock, (address, text, _until) in list(self._texts.items()):
-            if b"\nendconfig" in text and address in self._data:
-                del self._texts[sock]
-                return Parent(self._data.pop(address), sock, text.decode("utf-8", "replace"))
+            if b"\nendconfig" not in text or address not in self._data:
+                continue
+            try:
+                config, place = self._judge(text.decode("utf-8", "replace"), str(sock.getsockname()[0]))
+            except DollyError as error:
+                self.log(str(error))
+                self._drop(sock)
+                continue
+            del self._texts[sock]
+            return Parent(self._data.pop(address), sock, text.decode("utf-8", "replace"), config, place)
         return None
+
+    def _judge(self, text: str, address: str) -> tuple[Config, int]:
+        config = parse(text.rstrip(" "), "the dolly.cfg received")
+        classic.supported(config)
+        return config, position(config, self._name, address)

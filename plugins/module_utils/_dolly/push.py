@@ -123,7 +123,7 @@ def _chain(request: Request, todo: t.Sequence[Member], check: bool) -> tuple[str
         return "classic", False, []
     if check:
         push.close("only asked")
-        return "chain", False, [*ahead, *(_foretold(request, outcome) for outcome in push.outcomes())]
+        return "chain", False, _foretold(request, push, ahead)
     sent = not push.too_many() and any(contact.alive for contact in push.contacts)
     if sent:
         progress = Progress(request.progress_file, request.image.size)
@@ -149,8 +149,12 @@ def _predicted(request: Request, name: str) -> Outcome:
     return Outcome(name, "ok", "", request.image.size, 0.0, request.image.sha256)
 
 
-def _foretold(request: Request, outcome: Outcome) -> Outcome:
-    return _predicted(request, outcome.name) if outcome.state == "ready" else outcome
+def _foretold(request: Request, push: Push, ahead: list[Outcome]) -> list[Outcome]:
+    if push.too_many():
+        ahead = [outcome._replace(state="", bytes=0, digest="") for outcome in ahead]
+        return [_settled(outcome) for outcome in [*ahead, *push.outcomes()]]
+    asked = [_predicted(request, o.name) if o.state == "ready" else o for o in push.outcomes()]
+    return [*ahead, *asked]
 
 
 def _slowest(contacts: t.Sequence[Contact]) -> Contact | None:

@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import chain, classic_node, door, lobby
+from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import chain, classic_node, door, feeder, lobby
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.contact import Outcome, PushOptions
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.dial import Route
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.errors import DollyError
@@ -149,3 +149,16 @@ def rig(tmp_path: Path) -> t.Iterator[Rig]:
     one = Rig(tmp_path)
     yield one
     one.close()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server sends small frames with a pause before each, so that a push has a middle."""
+    honest = feeder.Source.frame
+
+    def frame(source: feeder.Source, offset: int, limit: int) -> tuple[int, int]:
+        if type(source) is feeder.Source:
+            time.sleep(0.008)
+        return honest(source, offset, min(limit, 32768))
+
+    monkeypatch.setattr(feeder.Source, "frame", frame)

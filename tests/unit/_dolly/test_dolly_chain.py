@@ -374,21 +374,8 @@ def test_a_full_disk_costs_only_that_node(rig: Rig, bad: int, monkeypatch: pytes
     assert "state=writing" in Path("%s.dolly" % rig.target(bad)).read_text()
 
 
-def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small frames and a pause in each, so that there is a middle."""
-    honest = feeder.Source.frame
-
-    def frame(source: feeder.Source, offset: int, limit: int) -> tuple[int, int]:
-        if type(source) is feeder.Source:
-            time.sleep(0.008)
-        return honest(source, offset, min(limit, 32768))
-
-    monkeypatch.setattr(feeder.Source, "frame", frame)
-
-
 @pytest.mark.parametrize("bad", [1, 2, 3])
-def test_a_node_that_dies_is_cut_out_and_named(rig: Rig, bad: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    slowly(monkeypatch)
+def test_a_node_that_dies_is_cut_out_and_named(rig: Rig, bad: int, slow: None) -> None:
     nodes = {n: rig.node(n) for n in (1, 2, 3)}
 
     def hook(push: Push) -> None:
@@ -401,8 +388,9 @@ def test_a_node_that_dies_is_cut_out_and_named(rig: Rig, bad: int, monkeypatch: 
     assert rig.whole(*({1, 2, 3} - {bad}))
 
 
-def test_a_server_that_dies_leaves_markers_and_the_next_push_resumes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    slowly(monkeypatch)
+def test_a_server_that_dies_leaves_markers_and_the_next_push_resumes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, slow: None
+) -> None:
     nodes = [rig.node(n) for n in (1, 2)]
 
     class Killed(Exception):
