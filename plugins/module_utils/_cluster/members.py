@@ -78,13 +78,16 @@ def parse_member(item: object, position: int = 1) -> Member:
     )
 
 
+_UNIQUE: t.Sequence[tuple[str, t.Callable[[Member], object]]] = (
+    ("name", lambda member: member.name.lower()),
+    ("IP address", lambda member: member.ip),
+    ("node_id", lambda member: member.node_id),
+    ("short host name", lambda member: member.short.lower()),
+)
+
+
 def _refuse_twins(members: t.Sequence[Member]) -> None:
-    for what, key in (
-        ("name", lambda member: member.name.lower()),
-        ("IP address", lambda member: member.ip),
-        ("node_id", lambda member: member.node_id),
-        ("short host name", lambda member: member.short.lower()),
-    ):
+    for what, key in _UNIQUE:
         seen: dict[object, Member] = {}
         for member in members:
             value = key(member)

@@ -18,6 +18,14 @@ from . import hostlist
 from .members import Member
 
 PORT = 6817
+DROP_IN = "/etc/systemd/system/slurmctld.service.d/xtreemos.conf"
+# The controller dies when it starts before the boot interface has its address.
+UNIT = """[Unit]
+StartLimitIntervalSec=0
+[Service]
+Restart=on-failure
+RestartSec=3
+"""
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _LINES = ("nodename", "partitionname", "include", "downnodes", "nodeset")
@@ -32,7 +40,7 @@ _BASE: t.Mapping[str, str] = {
     "SlurmctldPidFile": "/run/slurmctld.pid",
     "SlurmdPidFile": "/run/slurmd.pid",
     "SlurmctldParameters": "enable_configless",
-    # Controller and nodes listen on the address that their own name has, which the hosts block makes the boot network's.
+    # Controller and nodes listen on the address of their own name, which the hosts block makes the boot network's.
     "CommunicationParameters": "NoCtldInAddrAny,NoInAddrAny",
     "ReturnToService": "2",
     "SelectType": "select/cons_tres",

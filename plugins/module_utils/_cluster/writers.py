@@ -4,7 +4,7 @@
 
 """One node list, the files of many tools. This module util is private to the collection.
 
-Sources of the formats: groups.conf(5) of ClusterShell 1.9, libgenders(3), pdsh(1), mpirun(1), taktuk(1) as in Debian 12.
+Sources of the formats: groups.conf(5) of ClusterShell 1.9, libgenders(3), pdsh(1), mpirun(1), taktuk(1) of Debian 12.
 """
 
 from __future__ import annotations
@@ -110,17 +110,21 @@ def _dolly(cluster: Cluster, paths: t.Sequence[str]) -> Files:
 def _slurm(cluster: Cluster, paths: t.Sequence[str]) -> Files:
     head = cluster.need_head("slurm")
     conf = slurm.render_conf(cluster.members, head, cluster.slurm)
-    return {paths[0]: HEADER + conf, paths[1]: HEADER + slurm.render_cgroup(cluster.slurm)}
+    unit = HEADER + slurm.UNIT
+    return {paths[0]: HEADER + conf, paths[1]: HEADER + slurm.render_cgroup(cluster.slurm), paths[2]: unit}
 
 
 Writer = t.Callable[[Cluster, t.Sequence[str]], Files]
 WRITERS: t.Mapping[str, tuple[Writer, tuple[str, ...]]] = {
-    "clustershell": (_clustershell, ("/etc/clustershell/groups.d/local.cfg", "/etc/clustershell/groups.d/cluster.yaml")),
+    "clustershell": (
+        _clustershell,
+        ("/etc/clustershell/groups.d/local.cfg", "/etc/clustershell/groups.d/cluster.yaml"),
+    ),
     "dolly": (_dolly, ("/etc/xtreemos/dolly-clients",)),
     "genders": (_genders, ("/etc/genders",)),
     "openmpi": (_openmpi, ("/etc/openmpi/openmpi-default-hostfile",)),
     "pdsh": (_pdsh, ("/etc/dsh/group/nodes",)),
-    "slurm": (_slurm, ("/etc/slurm/slurm.conf", "/etc/slurm/cgroup.conf")),
+    "slurm": (_slurm, ("/etc/slurm/slurm.conf", "/etc/slurm/cgroup.conf", slurm.DROP_IN)),
     "taktuk": (_taktuk, ("/etc/xtreemos/taktuk-hosts",)),
 }
 HOSTS = "hosts"
@@ -134,9 +138,7 @@ def paths_of(writer: str, chosen: t.Mapping[str, t.Any]) -> list[str]:
     paths = [wanted] if isinstance(wanted, str) else list(wanted)
     paths += usual[len(paths) :]
     if len(paths) != len(usual) or not all(str(path).startswith("/") for path in paths):
-        raise ClusterError(
-            "paths of the writer %s are %r" % (writer, wanted), "at most %d absolute paths" % len(usual)
-        )
+        raise ClusterError("paths of the writer %s are %r" % (writer, wanted), "at most %d absolute paths" % len(usual))
     return [str(path) for path in paths]
 
 
