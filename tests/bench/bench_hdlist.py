@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import statistics
@@ -64,8 +65,8 @@ def _subpackage(number: int, total: int) -> str:
 
 def _spec(total: int) -> str:
     log = "\n\n".join(
-        "* Mon Nov %02d 2009 A Packager <packager@example.org> 1.%d-1\n- change %d of the package\n- and another one"
-        % (30 - step, 100 - step, step)
+        "* %s A Packager <packager@example.org> 1.%d-1\n- change %d of the package\n- and another one"
+        % (time.strftime("%a %b %d %Y", time.gmtime(1259580000 - step * 86400)), 100 - step, step)
         for step in range(CHANGES)
     )
     install = """for n in $(seq -w 0 9999 | head -n %d); do
@@ -98,14 +99,12 @@ def build(total: int, top: Path) -> Path:
     return top / "RPMS" / "noarch"
 
 
-def touch_ten(folder: Path, donor: Path) -> None:
-    """Ten packages become other builds: another build time in the header, the same size."""
+def change_ten(folder: Path) -> None:
+    """Ten packages become other builds: another description in the header, the same size."""
     for path in sorted(folder.glob("*.rpm"))[5::200][:10]:
-        data = bytearray(path.read_bytes())
-        at = data.find(b"Line 3 of the description")
-        data[at : at + 4] = b"LINE" if data[at : at + 4] == b"Line" else b"Line"
+        data = path.read_bytes()
         path.unlink()
-        path.write_bytes(data)
+        path.write_bytes(re.sub(rb"(?i)line 3 of the", lambda match: match.group().swapcase(), data, count=1))
 
 
 def ours(folder: Path, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -133,7 +132,7 @@ def round_of(folder: Path, options: dict[str, t.Any]) -> dict[str, dict[str, t.A
     found = {"cold": ours(folder, options), "createrepo_c cold": createrepo(folder)}
     found["unchanged"] = ours(folder, options)
     found["createrepo_c --update"] = createrepo(folder, "--update")
-    touch_ten(folder, folder)
+    change_ten(folder)
     found["10 changed"] = ours(folder, options)
     found["createrepo_c --update, 10 changed"] = createrepo(folder, "--update")
     assert (found["cold"]["changed"], found["unchanged"]["changed"], found["10 changed"]["changed"]) == (1, 0, 1)

@@ -19,6 +19,8 @@ from .._host.host import Host
 KINDS = ("gzip", "xz", "lzma", "zstd", "none")
 # Above any real medium, far below what a crafted file could ask for.
 LIMIT = 1 << 30
+# Above it the time and the memory of packing grow much faster than the result shrinks.
+_PRESET = 3
 
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),
@@ -55,10 +57,9 @@ def compress(data: bytes, kind: str, host: Host) -> bytes:
     if kind == "gzip":
         return gzip_bytes(data)
     if kind == "xz":
-        return lzma.compress(data, format=lzma.FORMAT_XZ, preset=5)
+        return lzma.compress(data, format=lzma.FORMAT_XZ, preset=_PRESET)
     if kind == "lzma":
-        # The preset of the tools of 2009; higher ones need more memory on old clients.
-        return lzma.compress(data, format=lzma.FORMAT_ALONE, preset=5)
+        return lzma.compress(data, format=lzma.FORMAT_ALONE, preset=_PRESET)
     return _zstd(data, ["-19", "-T1"], host) if kind == "zstd" else data
 
 

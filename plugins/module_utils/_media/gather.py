@@ -60,7 +60,7 @@ class How:
 
 
 def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _read(how: How, entry: Entry) -> tuple[Part, bytes]:

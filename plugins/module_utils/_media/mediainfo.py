@@ -10,7 +10,7 @@ import os
 import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
 from .._host.files import write_batch
@@ -205,17 +205,28 @@ def _plan(
     )
 
 
-def apply_media(plan: MediaPlan) -> None:
-    """Switch to the new set, then remember what it was made of."""
-    options = plan.options
-    switch = Switch(options.folder, options.work)
+def switch_media(plan: MediaPlan) -> None:
+    """Put the new set in place of the old one."""
+    switch = Switch(plan.options.folder, plan.options.work)
     switch.repair()
     if plan.changed:
         switch.apply(plan.writes, plan.links, plan.drops)
+
+
+def remember(plan: MediaPlan) -> None:
+    """Write down what the set was made of; without it the next run reads every package again."""
     if not plan.known:
-        write_batch([(os.path.join(options.work, "state.json"), render_state(plan.state), 0o644)])
+        write_batch([(os.path.join(plan.options.work, "state.json"), render_state(plan.state), 0o644)])
 
 
-def with_repodata(plan: MediaPlan, key: str) -> MediaPlan:
-    """The same plan, remembering for which packages the rpm-md beside the media files was made."""
-    return replace(plan, state=replace(plan.state, repodata=key), known=False)
+def apply_media(plan: MediaPlan) -> None:
+    """Carry a plan out."""
+    switch_media(plan)
+    remember(plan)
+
+
+def plan_removal(options: Options, host: Host) -> MediaPlan:
+    """Take the media files away; whatever else is in their folder stays, the public key too."""
+    files, links = _current(options.folder)
+    drops = tuple(sorted([*(name for name in files if name in OWNED), *links]))
+    return MediaPlan(options, State(), drops=drops, before=_texts(files, host))

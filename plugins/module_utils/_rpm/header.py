@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import struct
 import typing as t
-from bisect import bisect_right
 from dataclasses import dataclass
 
 from .._host.errors import ClusterError
@@ -43,7 +42,7 @@ def bad(name: str, what: str) -> ClusterError:
 class Header:
     """One header structure. Strings stay bytes, as they are in the package."""
 
-    __slots__ = ("_bounds", "body", "entries", "index", "name", "store")
+    __slots__ = ("body", "count", "index", "name", "store")
 
     def __init__(self, body: bytes, name: str) -> None:
         """``body`` begins with the two counts (the magic is not part of it) and may be longer than the header."""
@@ -54,28 +53,21 @@ class Header:
             raise bad(name, "header truncated: %d of %d bytes" % (len(body), start + size))
         self.body = body[: start + size]
         self.store = body[start : start + size]
-        self.entries: list[tuple[int, int, int, int]] = list(struct.iter_unpack(">IIiI", body[8:start]))
-        self._check()
-        self.index = {tag: (kind, offset, count) for tag, kind, offset, count in self.entries}
-        self._bounds: list[int] | None = None
+        self.count = entries
+        self.index = self._indexed(body[8:start])
 
-    def _check(self) -> None:
-        if not self.entries:
+    def _indexed(self, data: bytes) -> dict[int, tuple[int, int, int, int]]:
+        """Tag to type, offset, count and where the next entry begins, which is where its data end as a rule."""
+        if not data:
             raise bad(self.name, "empty header")
-        _tags, kinds, offsets, counts = zip(*self.entries)
+        tags, kinds, offsets, counts = zip(*struct.iter_unpack(">IIiI", data))
         size = len(self.store)
         if max(kinds) > _I18N or min(offsets) < 0 or max(offsets) > size or min(counts) < 1 or max(counts) > size:
             raise bad(self.name, "header entry out of bounds")
+        return dict(zip(tags, zip(kinds, offsets, counts, (*offsets[1:], size))))
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.index
-
-    def _end(self, offset: int) -> int:
-        """Where the data of the entry at ``offset`` ends at the latest: where the next one begins."""
-        if self._bounds is None:
-            self._bounds = sorted(entry[2] for entry in self.entries)
-        at = bisect_right(self._bounds, offset)
-        return self._bounds[at] if at < len(self._bounds) else len(self.store)
 
     def damaged(self, tag: int) -> ClusterError:
         """The error of a tag whose data makes no sense."""
@@ -85,12 +77,12 @@ class Header:
         """All strings of a tag; empty without it. The first one of an I18N string is the C locale."""
         if tag not in self.index:
             return []
-        kind, offset, count = self.index[tag]
+        kind, offset, count, end = self.index[tag]
         if kind not in _STRINGS:
             raise self.damaged(tag)
-        found = self.store[offset : self._end(offset)].split(b"\0", count)
+        found = self.store[offset:end].split(b"\0", count)
         if len(found) <= count:
-            # Entries may share their data, then the next offset is no border.
+            # The data need not lie in the order of the index.
             found = self.store[offset:].split(b"\0", count)
         if len(found) <= count:
             raise self.damaged(tag)
@@ -100,7 +92,7 @@ class Header:
         """The first string of a tag."""
         if tag not in self.index:
             return default
-        kind, offset, _count = self.index[tag]
+        kind, offset, _count, _end = self.index[tag]
         end = self.store.find(b"\0", offset)
         if kind not in _STRINGS or end < 0:
             raise self.damaged(tag)
@@ -110,7 +102,7 @@ class Header:
         """All numbers of a tag; empty without it."""
         if tag not in self.index:
             return ()
-        kind, offset, count = self.index[tag]
+        kind, offset, count, _end = self.index[tag]
         if kind not in _INTS or offset + count * _WIDTHS[kind] > len(self.store):
             raise self.damaged(tag)
         return struct.unpack_from(">%d%s" % (count, _INTS[kind]), self.store, offset)
@@ -126,14 +118,14 @@ class Header:
         """Raw bytes of a binary tag; empty without it."""
         if tag not in self.index:
             return b""
-        kind, offset, count = self.index[tag]
+        kind, offset, count, _end = self.index[tag]
         if kind != _BINARY or offset + count > len(self.store):
             raise self.damaged(tag)
         return self.store[offset : offset + count]
 
     def data(self, tag: int) -> bytes:
         """The bytes of a tag of any type as they lie in the store."""
-        kind, offset, count = self.index[tag]
+        kind, offset, count, _end = self.index[tag]
         if kind in _STRINGS:
             return b"".join(text + b"\0" for text in self.strings(tag))
         if offset + count * _WIDTHS.get(kind, 0) > len(self.store):

@@ -42,12 +42,12 @@ def merged_body(rpm: Rpm) -> bytes:
     index: list[bytes] = []
     store = bytearray(header.store)
     for new, old in added:
-        kind, _offset, count = signature.index[old]
+        kind, _offset, count, _end = signature.index[old]
         store += b"\0" * (-len(store) % _ALIGN.get(kind, 1))
         index.append(struct.pack(">4I", new, kind, len(store), count))
         store += signature.data(old)
-    counts = struct.pack(">II", len(header.entries) + len(index), len(store))
-    return b"".join((counts, header.body[8 : 8 + 16 * len(header.entries)], *index, store))
+    counts = struct.pack(">II", header.count + len(index), len(store))
+    return b"".join((counts, header.body[8 : 8 + 16 * header.count], *index, store))
 
 
 def merged_header(rpm: Rpm) -> bytes:
