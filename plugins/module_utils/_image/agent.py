@@ -65,4 +65,4 @@ def needs(sources: t.Mapping[str, str]) -> list[str]:
     names: set[str] = set()
     for text in sources.values():
         names |= pyclosure.imports(text, PACKAGE, everywhere=True)
-    return sorted(name for name in names if name.split(".")[0] not in (PACKAGE, "__future__"))
+    return sorted(name for name in names if name.split(".")[0] != PACKAGE)
