@@ -110,7 +110,7 @@ def _is_enabled(service: Service, unit: t.Mapping[str, str], own_unit: bool, hos
         if own_unit:
             return False
         return host.run(["systemctl", "is-enabled", service.name], check=False).stdout.strip().endswith("enabled")
-    return state in ("enabled", "enabled-runtime", "static", "alias", "indirect")
+    return state in ("enabled", "static", "alias", "indirect")
 
 
 def _steps(

@@ -121,6 +121,8 @@ def test_a_spoiled_state_file_costs_one_restart(state: bytes) -> None:
         ("loaded activating enabled", {"state": "stopped"}, ["stop"]),
         ("loaded failed enabled", {}, ["restart"]),
         ("loaded inactive generated", {}, ["enable", "restart"]),
+        # How systemd shows a unit file of ours over a generated one, until it reads its units again.
+        ("loaded inactive enabled-runtime", {}, ["enable", "restart"]),
         ("not-found inactive -", {}, ["enable", "restart"]),
     ],
 )
