@@ -112,7 +112,8 @@ class Wait:
         ClusterError when the controller does not answer in time or does not know a node; nodes that do not come are
         for the caller to count.
         """
-        end, resumed = self.clock() + self.timeout, []  # type: float, list[str]
+        end = self.clock() + self.timeout
+        resumed: list[str] = []
         while True:
             states = self.read()
             if states is not None:
