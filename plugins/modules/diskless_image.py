@@ -226,6 +226,8 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring impo
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image import image, store
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image.agent import collect
 
+# Its import makes Ansible ship the agent, which stage1 gets as source.
+SHIPPED = (agent,)
 OVERLAY = {
     "path": {"type": "str", "required": True},
     "content": {"type": "str", "required": True},
@@ -259,8 +261,7 @@ ARGUMENTS: dict[str, t.Any] = {
 
 
 def agent_sources() -> dict[str, str]:
-    """The dolly node agent that stage1 runs: file name to text. The import above makes Ansible ship it."""
-    assert agent.main
+    """The dolly node agent that stage1 runs: file name to text."""
     return collect(pyz.read_source)
 
 

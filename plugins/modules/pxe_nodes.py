@@ -197,7 +197,7 @@ EXAMPLES = r"""
     nodes: "{{ groups['nodes'] | xtreemos.cluster.node_list(hostvars) }}"
     server: {address: 10.0.1.1}
     profiles:
-      default: {image: node, method: http, append: console=ttyS0,115200}
+      default: {image: node, method: http, append: "console=ttyS0,115200"}
       many: {image: node, method: dolly, dolly_timeout: 100}
     dhcp:
       interface: eth1

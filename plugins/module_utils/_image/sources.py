@@ -38,19 +38,15 @@ class Source(t.Protocol):
     @property
     def generated(self) -> tuple[str, ...]:
         """Paths that the installer leaves behind and no image may keep."""
-        ...
 
     def content(self, recipe: Recipe) -> str:
         """Digest of what lies at the location, empty when the recipe says it all."""
-        ...
 
     def argv(self, recipe: Recipe, host: Host, work: str) -> list[str]:
         """The command that :meth:`tar` will run, empty when it runs none."""
-        ...
 
     def tar(self, recipe: Recipe, host: Host, work: str) -> str:
         """Make the tar; its path."""
-        ...
 
 
 class Mmdebstrap:

@@ -108,11 +108,11 @@ def tree(folder: Path, files: t.Mapping[str, edit.Node] | None = None, drop: t.C
     return Tree(make(folder / "sample.tar", files, drop))
 
 
-def tar_of(rows: t.Sequence[tarfile.TarInfo], contents: t.Mapping[str, bytes] = {}) -> bytes:
+def tar_of(rows: t.Sequence[tarfile.TarInfo], contents: t.Mapping[str, bytes] | None = None) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for row in rows:
-            data = contents.get(row.name, b"")
+            data = (contents or {}).get(row.name, b"")
             row.size = len(data)
             archive.addfile(row, io.BytesIO(data))
     return out.getvalue()

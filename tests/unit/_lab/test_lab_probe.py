@@ -18,12 +18,12 @@ PANIC = b"[    0.9] Kernel panic - not syncing: VFS: Unable to mount root fs\n"
 BOOT = {"/proc/sys/kernel/random/boot_id": b"b1\n", "/dev/kvm": b""}
 
 
-def machine(rc: int = 0, log: bytes = PANIC, files: t.Mapping[str, bytes] = BOOT) -> MemoryHost:
+def machine(rc: int = 0, log: bytes = PANIC, files: t.Mapping[str, bytes] | None = None) -> MemoryHost:
     def boot(_argv: list[str]) -> tuple[int, str, str]:
         host.files["/s/kvm-probe.log"] = log
         return rc, "", ""
 
-    host = MemoryHost(files, {"qemu-system-x86_64": boot})
+    host = MemoryHost(BOOT if files is None else files, {"qemu-system-x86_64": boot})
     return host
 
 

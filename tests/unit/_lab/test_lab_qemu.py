@@ -36,7 +36,7 @@ def test_a_node_is_blank_and_boots_from_its_card() -> None:
     assert option(argv, "-accel") == ["tcg,thread=multi"]
     assert option(argv, "-cpu") == ["max"]
     assert option(argv, "-netdev") == ["socket,id=n0,mcast=230.0.0.1:5000,localaddr=127.0.0.1"]
-    assert f"virtio-net-pci,netdev=n0,mac={MAC},bootindex=1" in option(argv, "-device")
+    assert f"virtio-net-pci,netdev=n0,mac={MAC},host_mtu=9000,bootindex=1" in option(argv, "-device")
     assert option(argv, "-pidfile") == ["/s/vms/node31/qemu.pid"]
     assert option(argv, "-qmp") == ["unix:/s/run/node31.qmp,server=on,wait=off"]
     assert not {"-kernel", "-drive", "-no-reboot"} & set(argv)
