@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import typing as t
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from functools import partial
 
 from .._host.errors import ClusterError
 from .._rpm import package as rpm
-from .._rpm.header import read_rpm
+from .._rpm.header import bad, read_rpm
 from .._rpm.merged import merged_header
 from .packdrake import Packed, Packer
 from .previous import Previous
@@ -59,6 +60,11 @@ class How:
     weak_tag: bytes = b"suggests"
 
 
+_REQUIRES = re.compile(rb"^@requires@(.*)$", re.M)
+# Anything else would break one of the files, or the path of the package on a mirror.
+_NVRA = re.compile(rb"[!-?A-~]+-[!-?A-~]+-[!-?A-~]+\.[!-?A-~]+")
+
+
 def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
@@ -68,6 +74,9 @@ def _read(how: How, entry: Entry) -> tuple[Part, bytes]:
     package = read_rpm(os.path.join(how.folder, entry.file))
     header = package.header
     merged = merged_header(package)
+    nvra = rpm.nvra(header)
+    if not _NVRA.fullmatch(nvra) or b"/" in nvra:
+        raise bad(package.path, "absurd name %r" % nvra.decode("utf-8", "replace"))
     record = record_of(header, package.size, how.weak_tag)
     elements = {kind: ELEMENTS[kind](header, record.nvra) for kind in how.kinds}
     known = Known(record.nvra, _digest(merged), len(merged))
@@ -83,11 +92,9 @@ def _kept(entry: Entry, known: Known, previous: Previous, told: t.Mapping[str, t
 def _requires(part: Part) -> set[bytes]:
     if part.record is not None:
         return required_paths(part.record)
-    start = part.text.find(b"@requires@")
-    if start < 0:
-        return set()
-    line = part.text[start : part.text.index(b"\n", start)]
-    return {item.partition(b"[")[0] for item in line.split(b"@") if item.startswith(b"/")}
+    found = _REQUIRES.search(part.text)
+    items = found.group(1).split(b"@") if found else ()
+    return {item.partition(b"[")[0] for item in items if item.startswith(b"/")}
 
 
 def _finish(part: Part, how: How, required: frozenset[bytes]) -> None:

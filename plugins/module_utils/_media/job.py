@@ -172,10 +172,12 @@ def run_job(params: Params, check_mode: bool, host: Host) -> dict[str, t.Any]:
             return _result(Job())
         raise ClusterError("%s is no folder" % base.path, "give the folder that holds the packages")
     media = _tree_options(params, base, host) if params["distrib"] else {base.path: base}
+    works = {options.work for options in media.values()}
+    if params["distrib"]:
+        works.add(read_tree(base.path, host).work)
     with contextlib.ExitStack() as stack:
-        if not check_mode:
-            for work in sorted({options.work for options in media.values()}):
-                stack.enter_context(_lock(work, params["lock_timeout"]))
+        for work in () if check_mode else sorted(works):
+            stack.enter_context(_lock(work, params["lock_timeout"]))
         job = _plan(params, media, host)
         if not check_mode:
             _apply(job, host)

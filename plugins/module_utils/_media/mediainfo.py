@@ -62,17 +62,18 @@ def _sorted(names: t.Iterable[bytes]) -> list[str]:
     return sorted(name.decode("utf-8", "replace") for name in names)
 
 
-def _current(folder: str) -> tuple[dict[str, bytes], dict[str, str]]:
+def _current(folder: str, host: Host) -> tuple[dict[str, bytes], dict[str, str]]:
     """The media files as they are: content of files, targets of links."""
-    files, links = {}, {}
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+    files: dict[str, bytes] = {}
+    links: dict[str, str] = {}
+    for name in host.listdir(folder):
         path = os.path.join(folder, name)
-        if os.path.islink(path):
+        target = host.readlink(path)
+        if target is not None:
             if _VERSIONED.fullmatch(name):
-                links[name] = os.readlink(path)
+                links[name] = target
         elif name in OWNED or name == PUBKEY:
-            with open(path, "rb") as stream:
-                files[name] = stream.read()
+            files[name] = host.read(path) or b""
     return files, links
 
 
@@ -146,7 +147,7 @@ def plan_media(options: Options, host: Host) -> MediaPlan:
     if not entries and not options.allow_empty:
         raise ClusterError("no *.rpm found in %s" % options.path, "set allow_empty to write media files all the same")
     state = parse_state(host.read(os.path.join(options.work, "state.json")))
-    files, links = _current(options.folder)
+    files, links = _current(options.folder, host)
     digests = {name: md5(content) for name, content in files.items() if name != PUBKEY}
     same_key = options.pubkey is None or files.get(PUBKEY) == options.pubkey
     if same_key and bool(links) == bool(options.version) and _unchanged(state, entries, options, digests):
@@ -227,6 +228,6 @@ def apply_media(plan: MediaPlan) -> None:
 
 def plan_removal(options: Options, host: Host) -> MediaPlan:
     """Take the media files away; whatever else is in their folder stays, the public key too."""
-    files, links = _current(options.folder)
+    files, links = _current(options.folder, host)
     drops = tuple(sorted([*(name for name in files if name in OWNED), *links]))
     return MediaPlan(options, State(), drops=drops, before=_texts(files, host))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import typing as t
 from dataclasses import dataclass, field
 
@@ -30,6 +31,12 @@ class Entry(t.NamedTuple):
         return self.file[: -len(".rpm")]
 
 
+def _entry(name: str, found: os.stat_result, path: str) -> Entry:
+    if not stat.S_ISREG(found.st_mode):
+        raise ClusterError("%s/%s is no regular file" % (path, name), "remove it, or give it another name")
+    return Entry(name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
 def scan(path: str) -> list[Entry]:
     """The ``*.rpm`` files of a folder in the order of the media files; links count as what they point to."""
     found = []
@@ -37,8 +44,7 @@ def scan(path: str) -> list[Entry]:
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name.endswith(".rpm") and not entry.name.startswith("."):
-                    stat = entry.stat()
-                    found.append(Entry(entry.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+                    found.append(_entry(entry.name, entry.stat(), path))
     except OSError as error:
         name = error.filename or path
         raise ClusterError("cannot read %s: %s" % (name, error.strerror), "check the path and its permissions")

@@ -10,6 +10,7 @@ the package headers.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -112,7 +113,7 @@ def add_file_provides(record: Record, paths: t.Iterable[bytes]) -> None:
 
 
 def _line(tag: bytes, items: t.Sequence[bytes]) -> bytes:
-    return b"@%s@%s" % (tag, b"@".join(items))
+    return one_line(b"@%s@%s" % (tag, b"@".join(items)))
 
 
 def _shortened(record: Record, tag: bytes, limit: int) -> list[bytes]:
@@ -165,17 +166,15 @@ def render_synthesis(records: t.Iterable[Record], limit: int = LINE_LIMIT) -> by
     return b"".join(render_record(record, limit) for record in records)
 
 
+_INFO = re.compile(rb"^@info@[^\n]*\n", re.M)
+
+
 def split_records(text: bytes, name: str = "synthesis") -> list[bytes]:
     """The text of each record, without looking into it."""
-    found, start, at = [], 0, 0
-    while start < len(text):
-        at = start if text.startswith(b"@info@", start) else text.find(b"\n@info@", start) + 1
-        end = text.find(b"\n", at) + 1 if at or text.startswith(b"@info@") else 0
-        if not end:
-            raise ClusterError("%s: the last record has no @info@ line" % name, "fetch or build the media_info again")
-        found.append(text[start:end])
-        start = end
-    return found
+    ends = [match.end() for match in _INFO.finditer(text)]
+    if len(text) != (ends[-1] if ends else 0):
+        raise ClusterError("%s: the last record has no @info@ line" % name, "fetch or build the media_info again")
+    return [text[start:end] for start, end in zip([0, *ends], ends)]
 
 
 def _bad_line(name: str, number: int, line: bytes) -> ClusterError:

@@ -89,6 +89,9 @@ def overlaps(flags_a: int, a: Evr | None, flags_b: int, b: Evr | None) -> bool:
     if not flags_a or not flags_b or a is None or b is None:
         return True
     order = compare_evr(a, b)
+    if order == 0 and (a.release is None) != (b.release is None):
+        # A bound without release stands for every release, if it belongs to the range at all.
+        return bool((flags_a if a.release is None else flags_b) & EQUAL) or bool(flags_a & flags_b)
     if order < 0:
         return bool(flags_a & GREATER or flags_b & LESS)
     if order > 0:
