@@ -16,9 +16,6 @@ from dataclasses import dataclass, replace
 
 from .._host.errors import ClusterError
 
-# ldlinux.c32 reads a line into a buffer of this many bytes (MAX_CMDLINE_LEN is 2048, FILENAME_MAX 1024).
-_LINE_LIMIT = 2047
-_TITLE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True)
@@ -141,11 +138,3 @@ def _checked(config: Config, name: str) -> Config:
     if config.default not in names:
         raise ClusterError("%s: DEFAULT %r is no label" % (name, config.default), "labels: %s" % ", ".join(names))
     return config
-
-
-def check_line(text: str, owner: str) -> None:
-    """ClusterError when ``text`` does not fit the loader's line buffer or is not printable ASCII."""
-    if not _TITLE.fullmatch(text) or len(text) > _LINE_LIMIT:
-        raise ClusterError(
-            "%s: %r does not fit one line of pxelinux.cfg" % (owner, text[:60]), "ASCII, 2047 bytes at most"
-        )
