@@ -4,7 +4,8 @@
 
 """A tar into a squashfs, without root and without unpacking. This module util is private to the collection.
 
-zstd level 3: a node under load unpacks it fast, and it is written in seconds.
+zstd unpacks equally fast at every level; level 6 is 7 % smaller than 3 (every node holds it in memory) and takes a
+second or two more to write, higher ones take many for little.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.host import Host
 
-LEVEL = 3
+LEVEL = 6
 
 
 def argv(host: Host, out: str) -> list[str]:

@@ -16,6 +16,7 @@ from . import edit
 from .tree import Tree
 
 _UNITS = "etc/systemd/system/"
+_GENERATORS = "etc/systemd/system-generators/"
 
 # Nothing of these makes sense on a root that is made anew at every boot, or it only costs time there.
 MASKED = (
@@ -28,9 +29,15 @@ MASKED = (
     "ldconfig.service",
     "logrotate.timer",
     "man-db.timer",
+    "modprobe@configfs.service",
+    "modprobe@dm_mod.service",
     "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
     "proc-sys-fs-binfmt_misc.automount",
     "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
     "systemd-ask-password-console.path",
@@ -57,6 +64,17 @@ MASKED = (
     "systemd-update-done.service",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
+)
+
+# They look for disks, encrypted volumes and updates of a root that is not there; gpt-auto would mount found ones.
+MASKED_GENERATORS = (
+    "systemd-bless-boot-generator",
+    "systemd-cryptsetup-generator",
+    "systemd-gpt-auto-generator",
+    "systemd-hibernate-resume-generator",
+    "systemd-integritysetup-generator",
+    "systemd-system-update-generator",
+    "systemd-veritysetup-generator",
 )
 
 SSHD = """\
@@ -158,6 +176,7 @@ def _enabled(unit: str) -> str:
 def units(tree: Tree) -> dict[str, edit.Node]:
     """Units of ours, what is enabled and what is masked."""
     nodes = {_UNITS + name: edit.link("/dev/null") for name in MASKED}
+    nodes.update({_GENERATORS + name: edit.link("/dev/null") for name in MASKED_GENERATORS})
     nodes[_UNITS + "xtreemos-host-key.service"] = edit.text(HOST_KEY_UNIT)
     nodes[_UNITS + "xtreemos-up.service"] = edit.text(UP_UNIT)
     for name in ("xtreemos-host-key.service", "xtreemos-up.service"):
@@ -182,7 +201,7 @@ def _keys(keys: t.Iterable[str]) -> dict[str, edit.Node]:
 
 def console(serial: bool) -> dict[str, edit.Node]:
     """Without ``serial`` no login prompt is started on any console; root has no password anyway."""
-    names = ("etc/systemd/system-generators/systemd-getty-generator", _UNITS + "getty.target")
+    names = (_GENERATORS + "systemd-getty-generator", _UNITS + "getty.target")
     return {} if serial else {name: edit.link("/dev/null") for name in names}
 
 
@@ -210,4 +229,4 @@ def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Nod
 
 def texts() -> list[str]:
     """Everything of this file that ends in an image, for the input digest."""
-    return [SSHD, SSH_UNIT, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED]
+    return [SSHD, SSH_UNIT, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED, *MASKED_GENERATORS]
