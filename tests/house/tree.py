@@ -71,7 +71,9 @@ def action_groups(root: Path, files: t.Sequence[str]) -> list[str]:
     named = {name for group in groups.values() for name in group if isinstance(name, str)}
     have = set(_modules(files))
     found = ["meta/runtime.yml:1 %s is not a module" % name for name in sorted(named - have)]
-    return found + ["meta/runtime.yml:1 the module %s is in no action group" % name for name in sorted(have - named)]
+    found += ["meta/runtime.yml:1 the module %s is in no action group" % name for name in sorted(have - named)]
+    twice = [name for group in groups.values() for name, count in Counter(map(str, group)).items() if count > 1]
+    return found + ["meta/runtime.yml:1 %s is twice in its group" % name for name in twice]
 
 
 def _roles(files: t.Iterable[str]) -> list[str]:
@@ -104,6 +106,8 @@ def role_parts(root: Path, files: t.Sequence[str]) -> list[str]:
             if not name.startswith(prefixes):
                 found.append("%s:1 the variable %s does not begin with %s" % (where, name, prefixes[0]))
         found += _specs_agree(where, defaults, options)
+        if "extensions/molecule/%s/molecule.yml" % role not in files:
+            found.append("%s:1 has no scenario in extensions/molecule" % where)
     return found
 
 

@@ -145,6 +145,7 @@ GOOD_TREE = {
     "roles/r/defaults/main.yml": "r_a: 1\n",
     "roles/r/vars/main.yml": "__r_b: 1\n",
     "roles/r/tasks/main.yml": "[]\n",
+    "extensions/molecule/r/molecule.yml": "---\n",
     "galaxy.yml": "version: 1.2.0\n",
     "CHANGELOG.md": "# Changes\n\n## [1.2.0] - 2026-01-01\n",
 }
@@ -156,7 +157,9 @@ BAD_TREE = [
     (tree.action_groups, {"plugins/modules/n.py": module_text("n")}, "n is in no action group"),
     (tree.action_groups, {"meta/runtime.yml": "action_groups: {g: [m, o]}\n"}, "o is not a module"),
     (tree.role_parts, {"roles/r/meta/argument_specs.yml": None}, "has no meta/argument_specs.yml"),
+    (tree.action_groups, {"meta/runtime.yml": "action_groups: {g: [m, m]}\n"}, "m is twice in its group"),
     (tree.role_parts, {"roles/r/meta/main.yml": None}, "has no meta/main.yml"),
+    (tree.role_parts, {"extensions/molecule/r/molecule.yml": None}, "has no scenario"),
     (tree.role_parts, {"roles/r/defaults/main.yml": "r_a: 1\nr_c: 2\n"}, "r_c is not in argument_specs"),
     (tree.role_parts, {"roles/r/defaults/main.yml": "r_a: 2\n"}, "r_a has two defaults"),
     (tree.role_parts, {"roles/r/defaults/main.yml": "r_a: 1\nd: 2\n"}, "the variable d does not begin with r_"),
