@@ -137,7 +137,7 @@ def header(source: Source) -> list[str]:
     found = []
     if lines and lines[: len(wanted)] != wanted:
         found.append("%s:1 does not begin with the licence header" % source.path)
-    if lines and "from __future__ import annotations" not in lines:
+    if source.tree.body and "from __future__ import annotations" not in lines:
         found.append("%s:1 lacks: from __future__ import annotations" % source.path)
     return found
 
