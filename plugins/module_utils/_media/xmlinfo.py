@@ -20,8 +20,7 @@ from .._rpm.header import Header
 
 KINDS = ("info", "files", "changelog")
 HEAD = b'<?xml version="1.0" encoding="utf-8"?>\n<media_info>'
-TAIL = b"</media_info>"
-EMPTY = b"<media_info></media_info>"
+TAIL = b"</media_info>\n"
 # Characters that XML 1.0 has no way to write.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -103,7 +102,7 @@ def split_xml(text: bytes) -> dict[bytes, bytes]:
 
 def render_xml(elements: t.Sequence[bytes]) -> bytes:
     """The document of a whole medium."""
-    return b"".join((HEAD, *elements, TAIL)) if elements else EMPTY
+    return b"".join((HEAD, *elements, TAIL))
 
 
 @dataclass(frozen=True)
