@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from .._host.errors import ClusterError
 
 
-
 @dataclass(frozen=True)
 class Label:
     """One thing to boot: a kernel with its ``append`` line, or the local disk when ``localboot`` is a number."""
