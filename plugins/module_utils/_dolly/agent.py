@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", formatter_class=_formatter)
     serve.add_argument("--image", required=True)
     serve.add_argument("--node", action="append", default=[], metavar="NAME=ADDRESS", help="in the order of the chain")
+    serve.add_argument("--sha256", default="", help="digest of the image (default: computed)")
     serve.add_argument("--port", type=int, default=wire.PORT)
     serve.add_argument("--deadline", type=float, default=60.0, help="seconds to wait for the nodes")
     serve.add_argument("--timeout", type=float, default=60.0, help="seconds without progress")
@@ -82,7 +83,7 @@ def _check_image(options: argparse.Namespace) -> None:
     digest = options.sha256 = options.sha256.lower()
     if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
         raise DollyError("--sha256 wants 64 hex digits, not %r" % digest)
-    if options.size < 0:
+    if options.command != "serve" and options.size < 0:
         raise DollyError("--size must not be negative")
 
 
@@ -142,10 +143,10 @@ def _run_serve(options: argparse.Namespace) -> int:
     from .server import Image, Push
 
     size = os.path.getsize(options.image)
-    hasher = run_steps(hash_file(options.image, size))
+    digest = options.sha256 or run_steps(hash_file(options.image, size)).hexdigest()
     secret = read_secret(options.secret_file) if options.secret_file else b""
     limits = PushOptions(options.deadline, options.timeout, max_fail=options.max_fail, secret=secret)
-    push = Push(Image(options.image, size, hasher.hexdigest()), _routes(options), limits)
+    push = Push(Image(options.image, size, digest), _routes(options), limits)
     began = time.monotonic()
     push.gather()
     if push.too_many():
@@ -168,8 +169,7 @@ def main(argv: t.Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     commands = {"node": _run_node, "status": _run_status, "serve": _run_serve}
     try:
-        if options.command != "serve":
-            _check_image(options)
+        _check_image(options)
         return commands[options.command](options)
     except (DollyError, OSError) as error:
         _log(str(error))

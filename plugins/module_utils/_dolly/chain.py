@@ -18,6 +18,8 @@ from .errors import DollyError, LinkLost, WireError
 from .session import SETTLED, Offer, Session, read_offer
 from .target import Target
 
+_TICK_SECONDS = 0.1
+
 
 class Node(Door):
     """Run with :meth:`run`; ``session`` is the push it takes part in."""
@@ -34,9 +36,13 @@ class Node(Door):
     def run(self) -> int:
         """Take part in pushes until one succeeds (0), one fails here (1) or nobody comes (3)."""
         try:
+            tick = 0.0
             while self._done is None:
-                self.poller.wait(min([0.2, *(s.patience for s in self._sessions())]))
-                self._tick(time.monotonic())
+                now = time.monotonic()
+                if now >= tick:
+                    self._tick(now)
+                    tick = now + min([_TICK_SECONDS, *(session.patience for session in self._sessions())])
+                self.poller.wait(max(0.0, tick - now))
             return self._done
         finally:
             self.close()

@@ -23,6 +23,7 @@ from .errors import LinkLost
 BEAT_SECONDS = 1.0
 # Unsent bytes past this mark do not make a socket writable: beats stay close behind the data.
 _LOW_WATER = 256 << 10
+_HIGH_WATER = 128 << 10
 _FRAMES_PER_TURN = 64
 
 
@@ -62,6 +63,7 @@ class Link:
         self._body = bytearray(0)
         self._got = 0
         self._header: wire.Header | None = None
+        self._mark = 1
 
     @property
     def idle(self) -> bool:
@@ -103,6 +105,12 @@ class Link:
         self.sent = time.monotonic()
         return done == len(item)
 
+    def _wake_at(self, count: int) -> None:
+        """Let poll() sleep until ``count`` bytes are there instead of waking it for every segment."""
+        if count != self._mark:
+            self._mark = count
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
     def _fill(self, buffer: bytearray, length: int) -> bool:
         with memoryview(buffer) as view:
             while self._got < length:
@@ -131,7 +139,8 @@ class Link:
             try:
                 frame = self._next_frame()
             except (BlockingIOError, InterruptedError):
-                return
+                left = self._header.length - self._got if self._header is not None else 1
+                return self._wake_at(max(1, min(left, _HIGH_WATER)))
             except OSError as error:
                 raise LinkLost("%s: %s" % (self.peer, error.strerror))
             yield frame

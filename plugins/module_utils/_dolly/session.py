@@ -77,7 +77,7 @@ class Session:
         """Seconds that the poll loop may sleep."""
         if self.state == "checking":
             return 0.0
-        return 0.01 if self.state == "syncing" else 0.2
+        return 0.01 if self.state == "syncing" else 1.0
 
     @property
     def written(self) -> int:

@@ -86,7 +86,7 @@ class Target:
         try:
             mode = os.stat(self.path).st_mode
         except FileNotFoundError:
-            if self.path.startswith("/dev/"):
+            if self.path.startswith("/dev/") and not self.path.startswith("/dev/shm/"):
                 raise DollyError("there is no device %s" % self.path, "load its driver or name another target")
             return False
         if not (stat.S_ISBLK(mode) or stat.S_ISREG(mode)):
