@@ -11,7 +11,8 @@ type: aggregate
 short_description: Adds the seconds of every task, the slowest tasks and the boot timeline to any output
 version_added: 0.1.0
 description:
-  - Stands beside any stdout callback and prints nothing of its own format but a few lines.
+  - Stands beside the stdout callbacks that people read and prints a few lines. Beside others, such as C(json) or
+    P(xtreemos.cluster.ranks#callback), it prints nothing.
   - After each task that took long it prints the seconds.
   - In the recap it prints the slowest tasks, and one line per node as M(xtreemos.cluster.boot_timeline_info) returned
     them last.
@@ -30,12 +31,20 @@ options:
     default: 5
     env: [{name: XTREEMOS_STORY_SLOWEST}]
     ini: [{section: callback_story, key: slowest}]
+  beside:
+    description: The stdout callbacks beside which it prints, without their collection.
+    type: list
+    elements: str
+    default: [default, debug, dense, yaml, unixy]
+    env: [{name: XTREEMOS_STORY_BESIDE}]
+    ini: [{section: callback_story, key: beside}]
 author: The xtreemos.cluster developers (@xtreemos)
 """
 
 import time
 import typing as t
 
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 TIMELINE = "xtreemos.cluster.boot_timeline_info"
@@ -61,6 +70,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._began = 0.0
         self._spent: dict[str, float] = {}
         self._boots: dict[str, str] = {}
+
+    def set_options(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().set_options(*args, **kwargs)
+        stdout = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
+        self.disabled = stdout.rpartition(".")[2] not in self.get_option("beside")
 
     def _end_task(self, say: bool = True) -> None:
         if not self._name:

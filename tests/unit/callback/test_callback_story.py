@@ -47,6 +47,26 @@ def callback(monkeypatch: pytest.MonkeyPatch) -> t.Any:
     return plugin
 
 
+@pytest.mark.parametrize(
+    ("stdout", "disabled"),
+    [
+        ("default", False),
+        ("ansible.builtin.default", False),
+        ("xtreemos.cluster.ranks", True),
+        ("json", True),
+    ],
+)
+def test_it_keeps_out_of_output_that_programs_read(
+    monkeypatch: pytest.MonkeyPatch, stdout: str, disabled: bool
+) -> None:
+    plugin = story.CallbackModule()
+    monkeypatch.setattr(story.constants.config, "get_config_value", lambda _name, *_rest, **_more: stdout)
+    monkeypatch.setattr(story.CallbackBase, "set_options", lambda _self: None)
+    monkeypatch.setattr(plugin, "get_option", {"beside": ["default", "yaml"]}.__getitem__)
+    plugin.set_options()
+    assert plugin.disabled is disabled
+
+
 def _task(name: str) -> t.Any:
     return types.SimpleNamespace(get_name=lambda: name)
 
