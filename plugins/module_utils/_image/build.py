@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .._host.errors import ClusterError
 from .._host.files import sha256_file
 from .._host.host import Host
-from . import dpkg, edit, kernel, manifest, scan, squash, stage1, system
+from . import dpkg, edit, init_script, kernel, manifest, mmdebstrap, pyclosure, recipe, scan, squash, stage1, system
 from .manifest import FileInfo, Manifest
 from .recipe import Recipe
 from .sources import source
@@ -23,6 +23,22 @@ from .tree import Tree
 
 # The kernel and its initramfs lie beside the image; a node never reads them from its root.
 ALWAYS_REMOVED = ("/boot/*", "/vmlinuz*", "/initrd.img*")
+
+
+def ingredients() -> list[t.Any]:
+    """What the collection itself puts into an image, for the input digest: a newer collection builds anew."""
+    return [
+        [init_script.INIT, init_script.LEASE, stage1.APPLETS],
+        system.texts(),
+        [pyclosure.BASE, sorted(pyclosure.LAZY.items())],
+        [mmdebstrap.PATH_EXCLUDES, mmdebstrap.ALWAYS, mmdebstrap.GENERATED],
+        [ALWAYS_REMOVED, dpkg.FORGET, squash.LEVEL],
+    ]
+
+
+def input_digest(what: Recipe) -> str:
+    """Hex SHA-256 of everything that goes into the image."""
+    return recipe.digest(what, ingredients())
 
 
 @dataclass
@@ -50,27 +66,27 @@ class Job:
     version: str
     serial: int
     input_digest: str
-    recipe: Recipe
+    what: Recipe
 
 
-def actions(recipe: Recipe, host: Host, work: str) -> list[list[str]]:
+def actions(what: Recipe, host: Host, work: str) -> list[list[str]]:
     """The commands that a build runs, for check mode."""
-    words = source(recipe.source).argv(recipe, host, work)
+    words = source(what.source).argv(what, host, work)
     return [*([words] if words else []), squash.argv(host, os.path.join(work, manifest.FILES["rootfs"]))]
 
 
-def _edit(tree: Tree, recipe: Recipe) -> edit.Edit:
+def _edit(tree: Tree, what: Recipe) -> edit.Edit:
     """Everything that changes between the installer's tree and the image."""
-    removal = dpkg.remove(tree, recipe.remove_packages)
-    patterns = (*source(recipe.source).generated, *ALWAYS_REMOVED, *recipe.remove_paths)
+    removal = dpkg.remove(tree, what.remove_packages)
+    patterns = (*source(what.source).generated, *ALWAYS_REMOVED, *what.remove_paths)
     put = dict(removal.edit.put)
-    put.update(system.nodes(tree, recipe.authorized_keys, recipe.serial_login))
-    put.update({file.path: edit.text(file.content, int(file.mode, 8)) for file in recipe.overlay})
+    put.update(system.nodes(tree, what.authorized_keys, what.serial_login))
+    put.update({file.path: edit.text(file.content, int(file.mode, 8)) for file in what.overlay})
     return edit.Edit(removal.edit.drop | edit.removals(tree, patterns), put)
 
 
-def _packages(tree: Tree, recipe: Recipe) -> dict[str, str]:
-    gone = dpkg.remove(tree, recipe.remove_packages).removed
+def _packages(tree: Tree, what: Recipe) -> dict[str, str]:
+    gone = dpkg.remove(tree, what.remove_packages).removed
     return {name: version for name, version in dpkg.versions(dpkg.installed(tree)).items() if name not in gone}
 
 
@@ -79,17 +95,17 @@ def _write(path: str, content: bytes) -> None:
         stream.write(content)
 
 
-def _boot_files(tree: Tree, recipe: Recipe, host: Host, work: str) -> tuple[str, stage1.Result]:
+def _boot_files(tree: Tree, what: Recipe, host: Host, work: str) -> tuple[str, stage1.Result]:
     """Kernel and stage1 out of the untouched tree; the kernel's version."""
     found = kernel.find(tree)
     _write(os.path.join(work, manifest.FILES["kernel"]), tree.read(found.path) or b"")
-    options = stage1.Options(recipe.stage1_modules, recipe.agent, recipe.stage1_compression)
+    options = stage1.Options(what.stage1_modules, what.agent, what.stage1_compression)
     return found.version, stage1.write(tree, found, options, host, os.path.join(work, manifest.FILES["stage1"]))
 
 
-def _root(tree: Tree, recipe: Recipe, host: Host, work: str, clock: Clock) -> None:
+def _root(tree: Tree, what: Recipe, host: Host, work: str, clock: Clock) -> None:
     edited = os.path.join(work, "edited.tar")
-    edit.write_tar(tree, _edit(tree, recipe), edited, int(time.time()))
+    edit.write_tar(tree, _edit(tree, what), edited, int(time.time()))
     clock.lap("edit")
     with Tree(edited) as result:
         scan.gate(result)
@@ -119,13 +135,13 @@ def _describe(job: Job, version: str, boot: stage1.Result, files: t.Mapping[str,
 
 
 def _build(job: Job, host: Host, work: str, clock: Clock) -> Manifest:
-    origin = source(job.recipe.source).tar(job.recipe, host, work)
+    origin = source(job.what.source).tar(job.what, host, work)
     clock.lap("root tree")
     with Tree(origin) as tree:
-        version, boot = _boot_files(tree, job.recipe, host, work)
-        packages = _packages(tree, job.recipe)
+        version, boot = _boot_files(tree, job.what, host, work)
+        packages = _packages(tree, job.what)
         clock.lap("stage1")
-        _root(tree, job.recipe, host, work, clock)
+        _root(tree, job.what, host, work, clock)
     for name in ("root.tar", "apt.conf"):
         if os.path.exists(os.path.join(work, name)):
             os.unlink(os.path.join(work, name))

@@ -109,7 +109,7 @@ class Image:
     def _present(self, check_mode: bool) -> Outcome:
         made = _settled(recipe_from_options(self.options, self.agent), self.host)
         versions = self.store.versions()
-        digest = recipe.digest(made)
+        digest = build.input_digest(made)
         what = plan.present(versions, self.options["version"], digest, self.options["keep"])
         seconds = None
         if what.build:
@@ -126,7 +126,7 @@ class Image:
     def _build(self, job: build.Job, check_mode: bool) -> t.Mapping[str, float] | None:
         if check_mode:
             work = self.store.path(".building-" + job.version)
-            self.host.actions.extend(build.actions(job.recipe, self.host, work))
+            self.host.actions.extend(build.actions(job.what, self.host, work))
             return None
         return build.build(job, self.host, self.store)[1]
 

@@ -19,6 +19,8 @@ from .tree import Tree
 
 # What the interpreter itself wants at start, and what running a zip file wants.
 BASE = ("encodings", "encodings.utf_8", "encodings.ascii", "encodings.latin_1", "io", "os", "runpy", "zipimport")
+# Imports inside of functions that are no corner: every parser's messages, every address lookup.
+LAZY = {"gettext": ("locale",), "socket": ("encodings.idna",)}
 _INTERPRETER = re.compile(r"^usr/bin/python(3\.\d+)$")
 
 
@@ -98,6 +100,7 @@ class Closure:
             if "." in name:
                 todo.append(name.rsplit(".", 1)[0])
             todo.extend(self._imports_of(name, *place))
+            todo.extend(LAZY.get(name, ()))
         return sorted(found)
 
     def _imports_of(self, name: str, path: str, is_package: bool) -> set[str]:

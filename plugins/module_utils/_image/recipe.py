@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 
 from .._host.errors import ClusterError
-from . import init_script, modules, system
+from . import modules
 from .tree import normal
 
 # Raised when the way of building changes so that old images should be made anew.
@@ -98,18 +98,20 @@ def check(recipe: Recipe) -> None:
             raise ClusterError("the package list is empty", "name at least systemd-sysv and openssh-server")
 
 
-def canonical(recipe: Recipe) -> str:
-    """The recipe as text: order of lists that are sets does not matter, nor where a tree lies."""
+def canonical(recipe: Recipe, ours: t.Sequence[t.Any] = ()) -> str:
+    """The recipe as text: order of lists that are sets does not matter, nor where a tree lies.
+
+    ``ours`` is what the collection itself puts in.
+    """
     data = asdict(recipe)
     for key in ("packages", "remove_packages", "remove_paths", "authorized_keys", "stage1_modules"):
         data[key] = sorted(set(data[key]))
     data["overlay"] = sorted((normal(file.path), file.content, file.mode.lstrip("0")) for file in recipe.overlay)
     data["agent"] = sorted(recipe.agent.items())
     del data["location"]
-    ours = [BUILD_FORMAT, init_script.INIT, init_script.LEASE, system.texts()]
-    return json.dumps([data, ours], sort_keys=True)
+    return json.dumps([BUILD_FORMAT, data, ours], sort_keys=True)
 
 
-def digest(recipe: Recipe) -> str:
+def digest(recipe: Recipe, ours: t.Sequence[t.Any] = ()) -> str:
     """Hex SHA-256 of everything that goes into the image. Equal digests: nothing to build."""
-    return hashlib.sha256(canonical(recipe).encode("utf-8")).hexdigest()
+    return hashlib.sha256(canonical(recipe, ours).encode("utf-8")).hexdigest()

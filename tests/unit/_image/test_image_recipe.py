@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
-from ansible_collections.xtreemos.cluster.plugins.module_utils._image import recipe, system
+from ansible_collections.xtreemos.cluster.plugins.module_utils._image import build, pyclosure, recipe, system
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image.recipe import OverlayFile, Recipe
 from ansible_collections.xtreemos.cluster.tests.unit._image import samples
 from hypothesis import given
@@ -117,9 +117,11 @@ def test_the_same_input_is_the_same_image(values: dict[str, t.Any]) -> None:
 
 
 def test_what_we_put_in_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = recipe.digest(GOOD)
+    before = build.input_digest(GOOD)
     monkeypatch.setattr(system, "SSHD", system.SSHD + "# more\n")
-    assert recipe.digest(GOOD) != before
+    changed = build.input_digest(GOOD)
+    monkeypatch.setattr(pyclosure, "LAZY", {})
+    assert len({before, changed, build.input_digest(GOOD), recipe.digest(GOOD)}) == 4
 
 
 @given(st.permutations(GOOD.packages))
