@@ -137,7 +137,8 @@ def header(source: Source) -> list[str]:
     found = []
     if lines and lines[: len(wanted)] != wanted:
         found.append("%s:1 does not begin with the licence header" % source.path)
-    if source.tree.body and "from __future__ import annotations" not in lines:
+    code = source.tree.body[1:] if ast.get_docstring(source.tree) else source.tree.body
+    if code and "from __future__ import annotations" not in lines:
         found.append("%s:1 lacks: from __future__ import annotations" % source.path)
     return found
 
