@@ -31,11 +31,21 @@ def natural(name: str) -> tuple[str, int, str]:
     return stem, int(digits or "-1"), digits
 
 
+def _follows(last: str, digits: str, width: int) -> bool:
+    return digits == str(int(last) + 1).zfill(width)
+
+
+def follows(last: str, name: str) -> bool:
+    """Whether ``name`` lengthens the range that ends with ``last``."""
+    (stem, digits), (other, more) = _split(last), _split(name)
+    return stem == other and bool(digits and more) and _follows(digits, more, len(digits))
+
+
 def _runs(digits: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
     """Ranges (first, last) of consecutive numbers, in the given order; a range keeps the width of its first number."""
     first = last = digits[0]
     for each in digits[1:]:
-        if each == str(int(last) + 1).zfill(len(first)):
+        if _follows(last, each, len(first)):
             last = each
             continue
         yield first, last
@@ -46,9 +56,9 @@ def _runs(digits: t.Sequence[str]) -> t.Iterator[tuple[str, str]]:
 def fold_in_order(names: t.Iterable[str]) -> list[str]:
     """Names with consecutive final numbers joined, one element per stem in a row; nothing is sorted or dropped."""
     folded: list[str] = []
-    for stem, group in itertools.groupby(map(_split, names), key=lambda pair: pair[0]):
+    for (stem, numbered), group in itertools.groupby(map(_split, names), key=lambda pair: (pair[0], pair[1] != "")):
         digits = [each for _stem, each in group]
-        if digits[0] == "" or len(digits) == 1:
+        if not numbered or len(digits) == 1:
             folded.extend(stem + each for each in digits)
             continue
         runs = [first if first == last else "%s-%s" % (first, last) for first, last in _runs(digits)]

@@ -107,15 +107,17 @@ def usable_memory(memory_mb: int) -> int:
 
 
 def _chunks(members: t.Sequence[Member]) -> t.Iterator[list[Member]]:
-    """Runs of members whose folded names and addresses fit into one line."""
+    """Runs of members whose folded names and addresses fit into one line, by an estimate that is never too small."""
     chunk: list[Member] = []
+    width = 0
     for member in members:
-        trial = [*chunk, member]
-        # Folding anew for each member would be quadratic; only every 64th is measured.
-        if len(trial) % 64 == 0 and max(map(len, _folded(trial))) > _LONGEST // 2:
+        last = chunk[-1] if chunk else member
+        if not (hostlist.follows(last.short, member.short) and hostlist.follows(last.ip, member.ip)):
+            width += len(member.short) + len(member.ip) + 2
+        if width > _LONGEST:
             yield chunk
-            trial = [member]
-        chunk = trial
+            chunk, width = [], len(member.short) + len(member.ip)
+        chunk.append(member)
     if chunk:
         yield chunk
 
