@@ -30,6 +30,17 @@ options:
         is written in place, must not be in use, and its marker in O(state_dir) tells when it is half written.
     type: path
     default: /var/lib/xtreemos/rootfs.sqfs
+  root:
+    description:
+      - The image is the root of a diskless node. O(target) is not looked at and no agent is started. It only tells
+        which image this node booted.
+      - A running node has its root already and takes another one when it boots again.
+    type: bool
+    default: false
+  boot_env:
+    description: Where the node keeps what it booted, for O(root).
+    type: path
+    default: /run/xtreemos/boot.env
   sha256:
     description: SHA-256 of the only image that is accepted, 64 hex digits. Needed unless O(secret) is given.
     type: str
@@ -103,6 +114,10 @@ holds:
   description: Digest of the image when the target holds the whole of it, else null.
   returned: success
   type: str
+runs:
+  description: Digest of the image that the node booted, with O(root), else null.
+  returned: success
+  type: str
 resume_at:
   description: Bytes of the image that an earlier push left and that need not be sent again.
   returned: success
@@ -137,10 +152,20 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.daemon imp
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.errors import DollyError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.target import Survey, Target, run_steps
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
 
 # Imported above so that Ansible ships its source to the node: it becomes part of the program that is started there.
 _SHIPPED = _agent
+_NOTHING: Result = {
+    "changed": False,
+    "holds": None,
+    "runs": None,
+    "resume_at": 0,
+    "waiting": False,
+    "pid": 0,
+    "actions": [],
+}
 
 
 def _options(params: dict[str, t.Any]) -> list[str]:
@@ -176,7 +201,14 @@ def _stop(daemon: Daemon, check: bool) -> Result:
     if pid and not check:
         daemon.stop()
     actions = [["kill", str(pid)]] if pid else []
-    return {"changed": bool(pid), "holds": None, "resume_at": 0, "waiting": False, "pid": 0, "actions": actions}
+    return dict(_NOTHING, changed=bool(pid), actions=actions)
+
+
+def _booted(params: dict[str, t.Any], host: Host) -> Result:
+    text = (host.read(params["boot_env"]) or b"").decode("utf-8", "replace")
+    found = dict(line.partition("=")[::2] for line in text.splitlines())
+    runs = found.get("IMAGE_SHA256", "").strip("\"'") or None
+    return dict(_NOTHING, runs=runs, holds=runs if runs and runs == params["sha256"] else None)
 
 
 def _start(params: dict[str, t.Any], daemon: Daemon, check: bool) -> Result:
@@ -193,16 +225,19 @@ def _start(params: dict[str, t.Any], daemon: Daemon, check: bool) -> Result:
         "waiting": needed,
         "pid": daemon.pid() if needed else 0,
         "actions": [daemon.argv(options)] if start else [],
+        "runs": None,
     }
 
 
-def _work(module: AnsibleModule) -> Result:
+def _work(module: AnsibleModule, host: Host) -> Result:
     params = module.params
     params["sha256"] = (params["sha256"] or "").lower()
     daemon = Daemon(params["run_dir"])
     try:
         if params["state"] == "stopped":
             result = _stop(daemon, module.check_mode)
+        elif params["root"]:
+            result = _booted(params, host)
         else:
             result = _start(params, daemon, module.check_mode)
     except DollyError as error:
@@ -220,6 +255,8 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "target": {"type": "path", "default": "/var/lib/xtreemos/rootfs.sqfs"},
+            "root": {"type": "bool", "default": False},
+            "boot_env": {"type": "path", "default": "/run/xtreemos/boot.env"},
             "sha256": {"type": "str"},
             "size": {"type": "int", "default": 0},
             "verify": {"type": "bool", "default": False},
@@ -235,7 +272,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run_module(module, lambda _host: _work(module))
+    run_module(module, lambda host: _work(module, host))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ options:
     required: true
   agents:
     description:
-      - What M(xtreemos.cluster.dolly_agent) returned, by node name. It gives C(holds) and C(expected) of the nodes.
+      - What M(xtreemos.cluster.dolly_agent) returned, by node name. It gives C(holds) and C(expected) of the nodes. A
+        node that runs another image cannot take part and counts as failed.
     type: dict
     default: {}
   dialect:
@@ -212,7 +213,9 @@ def _member(node: dict[str, t.Any], port: int, agents: dict[str, t.Any]) -> push
     route = Route(str(node["name"]), str(address), int(node.get("port") or port))
     agent = agents.get(route.name) or {}
     holds = node.get("holds") or agent.get("holds") or ""
-    return push.Member(route, str(holds), bool(node.get("expected") or agent.get("waiting")))
+    runs = str(agent.get("runs") or "")
+    lost = "it runs the image %s: restart it to let it take this one" % runs[:12] if runs and runs != holds else ""
+    return push.Member(route, str(holds), bool(node.get("expected") or agent.get("waiting")), lost)
 
 
 def _secret(params: dict[str, t.Any]) -> bytes:
@@ -251,13 +254,6 @@ def _plan_cfg(params: dict[str, t.Any], request: push.Request, host: Host) -> Fi
     return plan_files(host, {params["dolly_cfg"]: File(text.encode())} if params["dolly_cfg"] else {})
 
 
-def _line(outcome: Outcome) -> str:
-    if outcome.state == "ok" and outcome.seconds:
-        how = outcome.bytes / 1e6, outcome.seconds, outcome.mb_s
-        return "%s: ok, %.1f MB in %.1f s (%.1f MB/s)" % (outcome.name, *how)
-    return "%s: %s%s" % (outcome.name, outcome.state, ", " + outcome.reason if outcome.reason else "")
-
-
 def _shown(outcome: Outcome) -> dict[str, t.Any]:
     shown = dict(outcome._asdict(), mb_s=outcome.mb_s)
     del shown["name"]
@@ -277,7 +273,7 @@ def _result(report: push.Report, request: push.Request, plan: FilePlan, check: b
     result: Result = {
         "changed": went or plan.changed,
         "nodes": {outcome.name: _shown(outcome) for outcome in report.outcomes},
-        "summary": [_line(outcome) for outcome in report.outcomes],
+        "summary": [outcome.line() for outcome in report.outcomes],
         "failed_nodes": [outcome.name for outcome in lost],
         "dialect": report.dialect,
         "image": image._asdict(),

@@ -36,16 +36,20 @@ class Node(Door):
     def run(self) -> int:
         """Take part in pushes until one succeeds (0), one fails here (1) or nobody comes (3)."""
         try:
-            tick = 0.0
+            tick, state = 0.0, ""
             while self._done is None:
                 now = time.monotonic()
-                if now >= tick:
+                if now >= tick or self._state() != state:
+                    state = self._state()
                     self._tick(now)
                     tick = now + min([_TICK_SECONDS, *(session.patience for session in self._sessions())])
                 self.poller.wait(max(0.0, tick - now))
             return self._done
         finally:
             self.close()
+
+    def _state(self) -> str:
+        return self.session.state if self.session is not None else ""
 
     def close(self) -> None:
         """Close every socket and the target."""

@@ -45,6 +45,13 @@ class Outcome(t.NamedTuple):
     def mb_s(self) -> float:
         return round(self.bytes / self.seconds / 1e6, 1) if self.seconds else 0.0
 
+    def line(self) -> str:
+        """For people."""
+        if self.state == "ok" and self.seconds:
+            how = self.bytes / 1e6, self.seconds, self.mb_s
+            return "%s: ok, %.1f MB in %.1f s (%.1f MB/s)" % (self.name, *how)
+        return "%s: %s%s" % (self.name, self.state, ", " + self.reason if self.reason else "")
+
 
 class Contact(Dial):
     """The control connection to one node."""
@@ -58,7 +65,9 @@ class Contact(Dial):
         self.bytes = 0
         self.moved = time.monotonic()
         self.next: Contact | None = None
+        self.plans = 0
         self.strikes = 0
+        self.rest_until = 0.0
 
     @property
     def alive(self) -> bool:
@@ -87,6 +96,13 @@ class Contact(Dial):
             self.state = "failed" if self._answered else "absent"
         elif self.state not in SETTLED:
             self.state = "failed"
+
+    def follow(self, contact: Contact) -> None:
+        """Tell this node whom to feed."""
+        self.next, route = contact, contact.route
+        self.plans += 1
+        plan = {"plan": self.plans, "next_name": route.name, "next_address": route.address, "next_port": route.port}
+        self.post(wire.PLAN, plan)
 
     def fail(self, reason: str) -> None:
         """The server gives up on this node."""

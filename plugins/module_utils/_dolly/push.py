@@ -23,11 +23,12 @@ from .server import PORT_HINT, Image, Push
 
 class Member(t.NamedTuple):
     """One node. ``holds``: the digest of the image that is known to be there; ``expected``: count it as present in
-    check mode, because its agent would have been started by then."""
+    check mode, because its agent would have been started by then; ``lost``: why it cannot take part."""
 
     route: Route
     holds: str = ""
     expected: bool = False
+    lost: str = ""
 
 
 class Request(t.NamedTuple):
@@ -42,6 +43,16 @@ class Request(t.NamedTuple):
     by_name: bool = False
     ports: tuple[int, int] = (classic.DATA_PORT, classic.CONTROL_PORT)
     progress_file: str = ""
+
+    def known(self, member: Member) -> Outcome | None:
+        """The outcome of a node that need not be called."""
+        if member.holds == self.image.sha256:
+            return Outcome(member.route.name, "skipped", digest=self.image.sha256)
+        return Outcome(member.route.name, "failed", member.lost) if member.lost else None
+
+    def with_fewer(self, lost: int) -> Request:
+        """The same with fewer failures to tolerate."""
+        return self._replace(options=self.options._replace(max_fail=self.options.max_fail - lost))
 
 
 class Report(t.NamedTuple):
@@ -94,11 +105,14 @@ def classic_config(request: Request) -> Config:
 def run(request: Request, check: bool = False) -> Report:
     """Push, or with ``check`` find out what a push would do without sending anything."""
     began = time.monotonic()
-    holders = [member for member in request.members if member.holds == request.image.sha256]
-    todo = [member for member in request.members if member.holds != request.image.sha256]
-    skipped = [Outcome(m.route.name, "skipped", digest=request.image.sha256) for m in holders]
+    settled = [outcome for outcome in map(request.known, request.members) if outcome is not None]
+    todo = [member for member in request.members if request.known(member) is None]
+    request = request.with_fewer(sum(outcome.state == "failed" for outcome in settled))
     dialect, sent = request.dialect, False
     outcomes: list[Outcome] = []
+    if request.options.max_fail < 0:
+        outcomes = [_settled(Outcome(member.route.name, "")) for member in todo]
+        todo = []
     if todo and dialect != "classic":
         dialect, sent, outcomes = _chain(request, todo, check)
     if todo and dialect == "classic":
@@ -106,7 +120,7 @@ def run(request: Request, check: bool = False) -> Report:
     if dialect == "auto":
         dialect = "chain"
     hint = CLASSIC_HINT % request.ports if dialect == "classic" else PORT_HINT % _port(request)
-    return Report(dialect, sent, time.monotonic() - began, tuple(sorted([*skipped, *outcomes])), hint)
+    return Report(dialect, sent, time.monotonic() - began, tuple(sorted([*settled, *outcomes])), hint)
 
 
 def _port(request: Request) -> int:

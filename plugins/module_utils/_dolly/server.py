@@ -24,6 +24,7 @@ from .session import Offer, render_offer
 
 PORT_HINT = "open TCP port %d on the nodes (firewall) and see that the agent runs there"
 _STRIKES = 3
+_REST_SECONDS = 0.3
 _SYNC_SECONDS = 600.0
 
 
@@ -104,17 +105,14 @@ class Push:
         for contact in self.contacts:
             if not contact.alive:
                 continue
-            if contact.state != "ok":
+            if contact.state != "ok" and time.monotonic() >= contact.rest_until:
                 self._link(before, contact)
             before = contact
 
     def _link(self, before: Contact | None, contact: Contact) -> None:
         if before is not None:
             if before.next is not contact:
-                before.next = contact
-                route = contact.route
-                plan = {"next_name": route.name, "next_address": route.address, "next_port": route.port}
-                before.post(wire.PLAN, plan)
+                before.follow(contact)
         elif self._first is not contact and self._source is not None:
             self._first = contact
             if self.feeder is not None:
@@ -135,14 +133,15 @@ class Push:
 
     def _heed(self, contact: Contact) -> None:
         after, told = contact.next, contact.told
-        if after is None or told.get("next") != after.route.name or told.get("next_state") != "failed":
+        if after is None or told.get("plan") != str(contact.plans) or told.get("next_state") != "failed":
             return
         contact.next = None
-        contact.told = dict(told, next_state="")
         self._strike(after, contact.route.name, told.get("next_reason", ""))
 
     def _strike(self, contact: Contact, who: str, reason: str) -> None:
         contact.strikes += 1
+        # Its own word on what happened may still be on the way.
+        contact.rest_until = time.monotonic() + _REST_SECONDS * contact.strikes
         if contact.alive and contact.state != "ok" and contact.strikes >= _STRIKES:
             contact.fail("%s cannot feed it: %s" % (who, reason))
 

@@ -69,6 +69,7 @@ class Session:
         self._syncing: threading.Thread | None = None
         self._sync_error = ""
         self._began = self._ended = 0.0
+        self._plan = ""
         self._told: wire.Fields = {}
         self._told_at = 0.0
 
@@ -123,6 +124,7 @@ class Session:
     def plan(self, fields: wire.Fields) -> None:
         """The server's PLAN: whom to feed (nobody when ``next_name`` is empty)."""
         self.drop_feeder()
+        self._plan = fields.get("plan", "")
         try:
             self.open()
         except DollyError as error:
@@ -196,13 +198,18 @@ class Session:
             "reason": self.reason,
         }
         if self.feeder is not None:
-            fields.update(next=self.feeder.route.name, next_state=self.feeder.state, next_reason=self.feeder.reason)
+            fields.update(
+                plan=self._plan,
+                next=self.feeder.route.name,
+                next_state=self.feeder.state,
+                next_reason=self.feeder.reason,
+            )
         return fields
 
     def news(self, now: float) -> wire.Fields | None:
         """The status when a second has passed or something but the figures has changed."""
         fields = self.status()
-        same = all(fields.get(key) == self._told.get(key) for key in ("state", "reason", "next", "next_state"))
+        same = all(fields.get(key) == self._told.get(key) for key in ("state", "reason", "plan", "next_state"))
         if same and now - self._told_at < _STATUS_SECONDS:
             return None
         self._told, self._told_at = fields, now

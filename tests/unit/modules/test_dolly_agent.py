@@ -108,6 +108,25 @@ def test_a_secret_in_place_of_a_digest(node: Node) -> None:
     assert "a secret of the push" not in json.dumps(result) and "--secret-file" not in result["actions"][0]
 
 
+@pytest.mark.parametrize(
+    ("text", "runs", "holds"),
+    [
+        ("NODE_NAME=node31\nIMAGE_SHA256=%s\n" % SHA, SHA, SHA),
+        ("IMAGE_SHA256='%s'\n" % ("a" * 64), "a" * 64, None),
+        ("NODE_NAME=node31\n", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_diskless_node_tells_what_it_booted(
+    node: Node, text: str | None, runs: str | None, holds: str | None
+) -> None:
+    if text is not None:
+        (node.folder / "boot.env").write_text(text)
+    result = node(root=True, boot_env=str(node.folder / "boot.env"))
+    assert (result["changed"], result["waiting"], result["runs"], result["holds"]) == (False, False, runs, holds)
+    assert result["diff"] == {"before": "idle\n", "after": "idle\n"}
+
+
 def test_the_classic_dialect_has_no_server_option(node: Node) -> None:
     assert "--server" not in node(check=True, dialect="classic", server="10.0.1.1")["actions"][0]
 

@@ -102,6 +102,17 @@ def test_agents_tell_what_check_mode_may_expect(rack: Rack) -> None:
     assert [row["state"] for row in result["nodes"].values()] == ["ok", "absent"] and result["changed"]
 
 
+@pytest.mark.parametrize("max_fail", [0, 1])
+def test_a_node_that_runs_another_image(rack: Rack, max_fail: int) -> None:
+    target = rack.start(32, timeout=4.0 if max_fail else 0.3)
+    agents = {"node31": {"holds": None, "runs": "f" * 64}, "node33": {"holds": SHA, "runs": SHA}}
+    result = rack(nodes=rack.nodes(31, 32, 33), agents=agents, max_fail=max_fail)
+    states = [row["state"] for row in result["nodes"].values()]
+    assert states == ["failed", "ok" if max_fail else "failed", "skipped"] and target.exists() == bool(max_fail)
+    assert result["nodes"]["node31"]["reason"].startswith("it runs the image ffffffffffff: restart it")
+    assert result.get("failed", False) == (max_fail == 0)
+
+
 def test_absent_nodes_fail_the_module_by_name(rack: Rack) -> None:
     rack.start(31, timeout=0.8)
     result = rack(nodes=rack.nodes(31, 32, 33), deadline=0.3, max_fail=1)
