@@ -57,7 +57,6 @@ options:
       - What packs the files; the names stay. Clients look at the content. hdlist.cz is always gzip, as clients read
         nothing else.
     type: dict
-    default: {}
     suboptions:
       synthesis:
         description:
@@ -182,7 +181,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "distrib": {"type": "bool", "default": False},
     "xml_info": {"type": "bool"},
     "hdlist": {"type": "bool", "default": True},
-    "compression": {"type": "dict", "options": COMPRESSION, "default": {}, "apply_defaults": True},
+    "compression": {"type": "dict", "options": COMPRESSION},
     "file_deps": {"type": "list", "elements": "str", "default": []},
     "repodata": {"type": "bool", "default": False},
     "bad_packages": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},

@@ -48,7 +48,7 @@ class Job:
 
 
 def _options(params: Params, host: Host) -> Options:
-    packed = params["compression"]
+    packed = params["compression"] or {}
     pubkey = None
     if params["pubkey"]:
         pubkey = host.read(params["pubkey"])
@@ -58,8 +58,8 @@ def _options(params: Params, host: Host) -> Options:
         path=os.path.normpath(params["path"]),
         xml_info=params["xml_info"] is not False,
         hdlist=params["hdlist"],
-        synthesis=packed["synthesis"] or "gzip",
-        xml=packed["xml_info"] or "lzma",
+        synthesis=packed.get("synthesis") or "gzip",
+        xml=packed.get("xml_info") or "lzma",
         file_deps=frozenset(path.encode() for path in params["file_deps"]),
         line_limit=params["line_limit"],
         weak_tag=params["weak_dependencies"].encode(),
@@ -73,10 +73,10 @@ def _options(params: Params, host: Host) -> Options:
 def _tree_options(params: Params, base: Options, host: Host) -> dict[str, Options]:
     """The options of each medium of a tree; media.cfg tells what the module's options leave open."""
     tree = read_tree(base.path, host)
-    packed = params["compression"]
+    packed = params["compression"] or {}
     kinds = {
-        "synthesis": packed["synthesis"] or filter_kind(tree.cfg, "synthesis-filter") or base.synthesis,
-        "xml": packed["xml_info"] or filter_kind(tree.cfg, "xml-info-filter") or base.xml,
+        "synthesis": packed.get("synthesis") or filter_kind(tree.cfg, "synthesis-filter") or base.synthesis,
+        "xml": packed.get("xml_info") or filter_kind(tree.cfg, "xml-info-filter") or base.xml,
     }
     base = Options(**{**base.__dict__, **kinds})
     return {medium.section: medium_options(tree, medium, base, params["xml_info"]) for medium in tree.media}

@@ -25,6 +25,7 @@ from .switch import Switch
 from .synthesis import split_records
 from .xmlinfo import render_xml
 
+_HALF = re.compile(r".+\.new\.\d+")
 _VERSIONED = re.compile(r"(\d{8}-\d{6})-(.+)")
 
 
@@ -210,8 +211,16 @@ def switch_media(plan: MediaPlan) -> None:
     """Put the new set in place of the old one."""
     switch = Switch(plan.options.folder, plan.options.work)
     switch.repair()
+    _sweep(plan.options.work)
     if plan.changed:
         switch.apply(plan.writes, plan.links, plan.drops)
+
+
+def _sweep(work: str) -> None:
+    """Remove the half files of runs that were killed; the caller holds the lock."""
+    for name in os.listdir(work) if os.path.isdir(work) else ():
+        if _HALF.fullmatch(name):
+            os.unlink(os.path.join(work, name))
 
 
 def remember(plan: MediaPlan) -> None:

@@ -83,11 +83,17 @@ def plan_repodata(plan: MediaPlan, host: Host) -> tuple[MediaPlan, list[str]]:
 
 
 def run_repodata(plan: MediaPlan, argv: t.Sequence[str], host: Host) -> None:
-    """Run the command, for the packages of the plan only."""
+    """Run the command, for the packages of the plan only; ClusterError when it leaves out some of them."""
     if not argv:
         return
     listed = "".join(entry.file + "\n" for entry in plan.state.packages)
     host.write_files({os.path.join(plan.options.work, "pkglist"): File(os.fsencode(listed))})
     # A run that was killed leaves its folder, and createrepo_c takes that for another run.
     shutil.rmtree(os.path.join(plan.options.path, ".repodata"), ignore_errors=True)
-    host.run(argv, changes=True)
+    told = host.run(argv, changes=True).stderr.strip().splitlines()[-3:]
+    if not _lists(plan.options.path, plan.state, host):
+        told = told or ["it does not tell why"]
+        raise ClusterError(
+            "createrepo_c left out packages of %s: %s" % (plan.options.path, " | ".join(told)),
+            "rpm -qp shows what is wrong with a package",
+        )

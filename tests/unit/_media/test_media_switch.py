@@ -22,7 +22,20 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._media.switch imp
 from ansible_collections.xtreemos.cluster.tests.unit._media import samples
 
 # Every call by which the switch changes the disk.
-CALLS = ("link", "symlink", "rename", "replace", "mkdir", "rmdir", "unlink", "fsync", "chmod", "fchmod", "open", "write")
+CALLS = (
+    "link",
+    "symlink",
+    "rename",
+    "replace",
+    "mkdir",
+    "rmdir",
+    "unlink",
+    "fsync",
+    "chmod",
+    "fchmod",
+    "open",
+    "write",
+)
 
 
 def no_exchange(_one: str, _other: str) -> None:
@@ -76,7 +89,8 @@ def state_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("number", "hint"), [(errno.ENOSPC, "free space on that file system"), (errno.EDQUOT, "free space"), (errno.EIO, "")]
+    ("number", "hint"),
+    [(errno.ENOSPC, "free space on that file system"), (errno.EDQUOT, "free space"), (errno.EIO, "")],
 )
 @pytest.mark.parametrize("call", ["fsync", "link", "symlink"])
 def test_errors_leave_the_old_set(
@@ -138,7 +152,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap: 
     """After a kill at any change of the disk the old set or the new one is there, and the next run completes it."""
     monkeypatch.setattr(switching, "exchange", swap)
     folder = samples.medium(tmp_path / "m", names=["a-simple", "a-epoch-", "a-multi-1"])
-    samples.run(folder)
+    samples.run(folder, xml="none")
     (folder / "media_info" / "pubkey").write_bytes(b"by hand")
     old = samples.published(folder)
     extra = samples.medium(tmp_path / "extra", names=["a-config"])
@@ -147,18 +161,18 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap: 
     while True:
         step += 1
         (folder / package.name).write_bytes(package.read_bytes())
-        killed = die_at(step, lambda: t.cast(None, samples.run(folder)))
+        killed = die_at(step, lambda: t.cast(None, samples.run(folder, xml="none")))
         if (folder / "media_info").exists():
             sets.add(check_set(folder))
         else:
             gaps += 1
-        samples.run(folder)
+        samples.run(folder, xml="none")
         assert check_set(folder) == 4 and (folder / "media_info" / "pubkey").read_bytes() == b"by hand"
         assert sorted(os.listdir(folder / ".media_info")) == ["state.json"]
         if not killed:
             break
         (folder / package.name).unlink()
-        samples.run(folder)
+        samples.run(folder, xml="none")
         assert samples.published(folder) == old
     assert step > 15 and sets == {3, 4}
     assert bool(gaps) == (swap is no_exchange)
