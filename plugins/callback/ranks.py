@@ -36,7 +36,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 def _natural(name: str) -> list[tuple[int, t.Any]]:
     """Sort key that puts node2 before node10."""
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in _DIGITS.split(name) if part]
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in _DIGITS.split(name) if part]
 
 
 def ranks_of(names: t.Iterable[str]) -> dict[str, int]:
