@@ -8,11 +8,29 @@ from __future__ import annotations
 
 TEXT = r"""# --- fetching ----------------------------------------------------------------------------------------------
 
+STALL=30
+
+watch_stall() { # PID   end a transfer that has brought nothing for $STALL seconds
+  last=
+  while sleep "$STALL"; do
+    now=$(stat -c %s "$IMAGE" 2> /dev/null)
+    [ "$now" != "$last" ] || break
+    last=$now
+  done
+  echo "no data for $STALL s" >> "$RUN/error"
+  kill "$1"
+}
+
 fetch_http() {
-  wget -q -c -O "$IMAGE" "$image_url" 2> "$RUN/error" || {
-    reason="$image_url: $(tail -n 1 "$RUN/error")"
-    return 1
-  }
+  wget -q -c -O "$IMAGE" "$image_url" 2> "$RUN/error" &
+  transfer=$!
+  watch_stall $transfer > /dev/null 2>&1 < /dev/null &
+  watcher=$!
+  wait $transfer 2> /dev/null
+  result=$?
+  kill $watcher 2> /dev/null
+  [ $result -eq 0 ] || reason="$image_url: $(tail -n 1 "$RUN/error")"
+  return $result
 }
 
 fetch_dolly() {
@@ -39,8 +57,10 @@ copy_from() { # FOLDER NAME
 fetch_nfs() {
   modprobe -aq nfs nfsv3 nfsv4
   mkdir -p /mnt
-  mount -t nfs -o ro,nolock,vers=3,proto=tcp "$server:$directory" /mnt 2> "$RUN/error" ||
-    mount -i -t nfs4 -o "ro,addr=$server,clientaddr=$my_ip" "$server:$directory" /mnt 2>> "$RUN/error" ||
+  # The kernel speaks the mount protocol itself; it wants the address as an option.
+  three=ro,soft,nolock,vers=3,proto=tcp,mountproto=tcp,addr=$server four=ro,soft,addr=$server,clientaddr=$my_ip
+  mount -i -t nfs -o "$three" "$server:$directory" /mnt 2> "$RUN/error" ||
+    mount -i -t nfs4 -o "$four" "$server:$directory" /mnt 2>> "$RUN/error" ||
     { reason="cannot mount $server:$directory: $(tail -n 1 "$RUN/error")" && return 1; }
   copy_from /mnt "$server:$directory"
   result=$?

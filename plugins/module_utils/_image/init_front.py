@@ -32,11 +32,12 @@ urlencode() { # TEXT
   printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ \(..\)/%\1/g'
 }
 
-phone() { # STAGE [TEXT]   never longer than 3 s, never fatal
-  [ -n "$phone_home" ] && [ -n "$my_ip" ] || return 0
+phone() { # STAGE [TEXT]   never fatal; a server that does not answer in 3 s is not asked again
+  [ -n "$phone_home" ] && [ -n "$my_ip" ] && [ -z "$nobody_home" ] || return 0
   clock
   query="node=$node_name&id=$node_id&boot=$boot_id&uptime=$NOW&mac=$my_mac&ip=$my_ip&image=$image_version"
-  timeout 3 wget -q -O /dev/null "$phone_home/$1?$query&msg=$(urlencode "$2")" 2> /dev/null || true
+  timeout 3 wget -q -O /dev/null "$phone_home/$1?$query&msg=$(urlencode "$2")" 2> /dev/null
+  [ $? -lt 124 ] || nobody_home=1
 }
 
 give_up() { # TEXT   the last word: visible, phoned home, then a new boot
@@ -131,6 +132,7 @@ check_method() {
       esac ;;
     nfs)
       need "$directory" "directory: in automatic=" "method nfs"
+      is_address "$server" || problem="server:$server must be an address (names are not looked up)"
       need "$server" "server: in automatic=" "method nfs" ;;
     local)
       need "$directory" "directory: in automatic=" "method local"

@@ -39,7 +39,7 @@ wait_interface() {
   waited=0
   until pick_interface; do
     waited=$((waited + 1))
-    [ $waited -lt 100 ] || {
+    [ $waited -lt 200 ] || {
       reason="no link on interface '$interface' (cards here: $(candidates auto | tr '\n' ' '))"
       return 1
     }

@@ -183,6 +183,10 @@ def test_bootif_becomes_a_mac(shell: Shell) -> None:
         ),
         ("automatic=method:dolly,dolly_timeout:soon " + OK, "dolly_timeout:soon is not a number of seconds"),
         ("automatic=method:dolly,dolly_dialect:old " + OK, "dolly_dialect:old is unknown (chain, classic)"),
+        (
+            "automatic=method:nfs,server:head,directory:/a " + OK,
+            "server:head must be an address (names are not looked up)",
+        ),
         ("automatic=method:nfs " + OK, "server: in automatic= is missing on the kernel command line (method nfs)"),
         (
             "automatic=method:nfs,server:1.2.3.4 " + OK,
@@ -306,6 +310,19 @@ def test_fetch_names_the_error_of_wget(shell: Shell) -> None:
     body = "mkdir -p $HOLD/ram; parse_cmdline 'automatic=method:http %s'; fetch || echo \"$reason\"" % OK
     wanted = "http://10.0.1.1/i/rootfs.sqfs: wget: server returned error: HTTP/1.1 404 Not Found"
     assert shell.out(body).splitlines()[-1] == wanted
+
+
+def test_a_stalled_transfer_ends(shell: Shell) -> None:
+    body = "mkdir -p $HOLD/ram; : > $IMAGE; STALL=0.2; parse_cmdline 'automatic=method:http %s'; " % OK
+    text = shell.out(body + 'wget() { exec /bin/sleep 30; }; fetch || echo "$reason"')
+    assert text.splitlines()[-1] == "http://10.0.1.1/i/rootfs.sqfs: no data for 0.2 s"
+
+
+@pytest.mark.parametrize(("rc", "calls"), [(0, 2), (1, 2), (143, 1), (124, 1)])
+def test_a_deaf_boot_server_is_asked_once(shell: Shell, rc: int, calls: int) -> None:
+    shell.program("timeout", "echo call >> %s/calls; exit %d" % (shell.folder, rc))
+    shell.out("phone_home=http://10.0.1.1/p my_ip=10.0.1.31; phone dhcp; phone fetch")
+    assert (shell.folder / "calls").read_text().count("call") == calls
 
 
 @pytest.mark.parametrize(
