@@ -79,7 +79,7 @@ def parse_packdrake(data: bytes, name: str = "hdlist.cz") -> Archive:
     """The table of an archive; ClusterError when it does not fit the file."""
     if len(data) < _TRAILER.size:
         raise damaged(name, "%d bytes" % len(data))
-    head, dirs, links, files, names_size, uncompress, tail = _TRAILER.unpack(data[-_TRAILER.size :])
+    head, dirs, links, files, names_size, uncompress, tail = _TRAILER.unpack(data[len(data) - _TRAILER.size :])
     table = len(data) - _TRAILER.size - _ENTRY.size * files
     start = table - names_size
     if head != _HEAD or tail != _TAIL or start < 0:

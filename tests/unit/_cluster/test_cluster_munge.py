@@ -21,8 +21,8 @@ OTHER = bytes(range(100, 200))
 OURS = {"stat": (0, "munge munge 400\n", "")}
 
 
-def disk(key: bytes | None, script: t.Any = OURS) -> MemoryHost:
-    return MemoryHost({} if key is None else {munge.PATH: key}, script)
+def disk(key: bytes | None, script: t.Any = None) -> MemoryHost:
+    return MemoryHost({} if key is None else {munge.PATH: key}, OURS if script is None else script)
 
 
 def never(count: int) -> bytes:

@@ -157,7 +157,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = feeder.Source.frame
 
     def frame(source: feeder.Source, offset: int, limit: int) -> tuple[int, int]:
-        if type(source) is feeder.Source:
+        if source.__class__ is feeder.Source:
             time.sleep(0.008)
         return honest(source, offset, min(limit, 32768))
 

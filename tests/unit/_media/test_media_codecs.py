@@ -231,7 +231,7 @@ def test_long_lines_lose_items_and_are_told(limit: int, items: list[bytes]) -> N
     record = Record(b"own-1-1.noarch", {b"provides": [*items, b"own[== 1-1]", b"/bin/own"]})
     told: list[str] = []
     text = render_record(record, limit, told)
-    line = text.split(b"\n")[0]
+    line = text.partition(b"\n")[0]
     full = sum(len(item) + 1 for item in record.items(b"provides")) + 9
     assert len(line) <= limit and bool(told) == (full > limit)
     kept = line.split(b"@")[2:]

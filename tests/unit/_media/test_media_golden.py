@@ -53,8 +53,8 @@ def corrected(name: str, recorded: dict[bytes, bytes]) -> dict[bytes, bytes]:
         # a-filereq requires this file, which the original saw too late: file provides depended on the hash order.
         lines = found[FILEPROV].split(b"\n")
         assert lines[0].startswith(b"@provides@") and b"@/usr/bin/a-tool" not in lines[0]
-        bar = b"@/bin/bar" if name in ("a-filedeps", "distrib") else b""
-        lines[0] = lines[0][: len(lines[0]) - len(bar)] + bar + b"@/usr/bin/a-tool"
+        tail = b"@/bin/bar" if name in ("a-filedeps", "distrib") else b""
+        lines[0] = lines[0][: len(lines[0]) - len(tail)] + tail + b"@/usr/bin/a-tool"
         found[FILEPROV] = b"\n".join(lines)
     return found
 

@@ -32,7 +32,7 @@ NAMES = st.builds(Evr, st.integers(0, 3), VERSION.filter(lambda text: "-" not in
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "order"),
+    ("left", "right", "order"),
     [
         ("1.0", "1.0", 0),
         ("1.0", "2.0", -1),
@@ -62,16 +62,16 @@ NAMES = st.builds(Evr, st.integers(0, 3), VERSION.filter(lambda text: "-" not in
         ("9" * 500, "9" * 499, 1),
     ],
 )
-def test_rules(a: str, b: str, order: int) -> None:
-    assert (rpmvercmp(a, b), rpmvercmp(b, a)) == (order, -order)
+def test_rules(left: str, right: str, order: int) -> None:
+    assert (rpmvercmp(left, right), rpmvercmp(right, left)) == (order, -order)
 
 
 @given(VERSION, VERSION, VERSION)
-def test_it_is_an_order(a: str, b: str, c: str) -> None:
-    assert rpmvercmp(a, a) == 0 and rpmvercmp(a, b) == -rpmvercmp(b, a)
-    if rpmvercmp(a, b) <= 0 and rpmvercmp(b, c) <= 0:
-        assert rpmvercmp(a, c) <= 0
-    assert rpmvercmp(a, a + "~x") == 1 and rpmvercmp(a + "~", a + "^") == -1
+def test_it_is_an_order(left: str, right: str, third: str) -> None:
+    assert rpmvercmp(left, left) == 0 and rpmvercmp(left, right) == -rpmvercmp(right, left)
+    if rpmvercmp(left, right) <= 0 and rpmvercmp(right, third) <= 0:
+        assert rpmvercmp(left, third) <= 0
+    assert rpmvercmp(left, left + "~x") == 1 and rpmvercmp(left + "~", left + "^") == -1
 
 
 @pytest.mark.parametrize(
