@@ -164,7 +164,7 @@ class Store:
 
 def pack(store: Store, version: str, out: str) -> None:
     """One version as one plain tar file, to carry it to a boot server in one piece."""
-    beside = out + ".new"
+    beside = "%s.new.%d" % (out, os.getpid())
     with disk_errors(out):
         os.makedirs(os.path.dirname(out), exist_ok=True)
         with tarfile.open(beside, "w:", format=tarfile.PAX_FORMAT) as archive:
