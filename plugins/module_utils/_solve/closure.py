@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
-from .pool import Pool
+from .pool import Pool, parse_item
 
 POLICIES = ("first", "all", "fail")
 
@@ -47,7 +47,7 @@ def select(pool: Pool, wanted: t.Iterable[str]) -> list[int]:
 def _meant(pool: Pool, full: t.Mapping[str, int], word: str) -> list[int]:
     if word in full:
         return [full[word]]
-    if any(mark in word for mark in "*?["):
+    if any(mark in word for mark in "*?[") and not parse_item(word).flags:
         return [pool.providers_of_name(name)[0] for name in sorted(fnmatch.filter(pool.by_name, word))]
     if word in pool.by_name:
         return [pool.providers_of_name(word)[0]]

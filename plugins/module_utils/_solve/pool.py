@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .._host.errors import ClusterError
 from .._media.synthesis import Record
@@ -30,6 +31,7 @@ class Item(t.NamedTuple):
     evr: t.Optional[Evr] = None
 
 
+@lru_cache(maxsize=65536)
 def parse_item(text: str) -> Item:
     """A dependency item; a version that makes no sense counts as none."""
     if not text.endswith("]"):
@@ -65,10 +67,11 @@ class Package:
         return self.nvra
 
 
-def _texts(record: Record, *tags: bytes) -> tuple[str, ...]:
-    """Items of a record without repetitions, in their order."""
-    found = [item.decode("utf-8", "replace") for tag in tags for item in record.lists.get(tag, ())]
-    return tuple(dict.fromkeys(found))
+def _texts(items: t.Sequence[bytes]) -> tuple[str, ...]:
+    """Items without repetitions, in their order."""
+    if not items:
+        return ()
+    return tuple(dict.fromkeys(b"@".join(items).decode("utf-8", "replace").split("@")))
 
 
 def package_of(record: Record, medium: str = "") -> Package:
@@ -85,11 +88,11 @@ def package_of(record: Record, medium: str = "") -> Package:
         Evr(int(record.epoch[:10]), version, release),
         arch,
         medium,
-        _texts(record, b"provides"),
-        _texts(record, b"requires"),
-        _texts(record, b"conflicts"),
-        _texts(record, b"obsoletes"),
-        _texts(record, b"suggests", b"recommends"),
+        provides=_texts(record.items(b"provides")),
+        requires=_texts(record.items(b"requires")),
+        conflicts=_texts(record.items(b"conflicts")),
+        obsoletes=_texts(record.items(b"obsoletes")),
+        suggests=_texts([*record.items(b"suggests"), *record.items(b"recommends")]),
     )
 
 

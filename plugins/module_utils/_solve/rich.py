@@ -83,6 +83,9 @@ def _word_end(text: str, at: int) -> int:
     while at < len(text) and not text[at].isspace():
         if text[at] == ")" and depth == 0:
             break
+        if text[at] == "[":
+            # An item with its range, as this package writes expressions itself.
+            at = max(text.find("]", at), at)
         depth += (text[at] == "(") - (text[at] == ")")
         at += 1
     return at

@@ -25,7 +25,7 @@ class Search:
         self.pool = pool
         self.enemies = enemies
         self.gone = gone
-        self.safe: t.Container[int] = frozenset()
+        self.safe: t.AbstractSet[int] = frozenset()
         self._needs: dict[int, tuple[str, ...]] = {}
         self._left = 0
         # Who asked for what when a package was added; and the last failure: package, its enemy, who asked for what.
@@ -48,14 +48,14 @@ class Search:
         found = []
         for number in self.pool.providers(text):
             if number not in self.gone:
-                enemy = self._enemy(number, chosen)
+                enemy = self._enemy(number, chosen) if number in self.enemies else -1
                 if enemy < 0:
                     found.append(number)
                 else:
                     self._clash = (number, enemy, user, text)
         return found
 
-    def greedy(self, number: int, chosen: t.Collection[int]) -> set[int] | None:
+    def greedy(self, number: int, chosen: t.AbstractSet[int]) -> set[int] | None:
         """What has to be added to ``chosen`` for a package, taking the first provider that fits; None if none does."""
         if number in self.gone or self._enemy(number, chosen) >= 0:
             return None
@@ -65,7 +65,7 @@ class Search:
             user = todo.pop()
             for text in self.needs(user):
                 found = self.pool.providers(text)
-                if any(one in added or one in chosen or one in self.safe for one in found):
+                if not (added.isdisjoint(found) and chosen.isdisjoint(found) and self.safe.isdisjoint(found)):
                     continue
                 usable = (one for one in found if one not in self.gone)
                 pick = next((one for one in usable if self._enemy(one, chosen) < 0 and self._enemy(one, added) < 0), -1)
@@ -83,7 +83,7 @@ class Search:
             while todo:
                 user, text = todo.pop()
                 found = self.pool.providers(text)
-                if any(one in chosen or one in self.safe for one in found):
+                if not (chosen.isdisjoint(found) and self.safe.isdisjoint(found)):
                     continue
                 options = self._options(text, chosen, user)
                 if not options:

@@ -16,7 +16,7 @@ from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import system_
 
 
 def record(nvra: str, *, epoch: int = 0, **lists: str) -> Record:
-    """``requires="a b[>= 1]"`` and so on; the package provides itself. Items are separated by a blank and a letter."""
+    """A record that provides itself; lists are texts with ``|`` between the items."""
     front = nvra.rpartition(".")[0]
     name, version, release = front.rsplit("-", 2)
     own = "%s[== %s%s-%s]" % (name, "%d:" % epoch if epoch else "", version, release)
