@@ -13,7 +13,7 @@ import re
 import typing as t
 from functools import lru_cache
 
-from .._host.errors import ClusterError
+from .._errors import ClusterError
 
 LESS, GREATER, EQUAL = 2, 4, 8
 OPERATORS = {"<": LESS, "<=": LESS | EQUAL, ">": GREATER, ">=": GREATER | EQUAL, "=": EQUAL, "==": EQUAL}

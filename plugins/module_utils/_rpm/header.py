@@ -16,7 +16,7 @@ import struct
 import typing as t
 from dataclasses import dataclass
 
-from .._host.errors import ClusterError
+from .._errors import ClusterError
 
 LEAD = b"\xed\xab\xee\xdb"
 MAGIC = b"\x8e\xad\xe8\x01\x00\x00\x00\x00"

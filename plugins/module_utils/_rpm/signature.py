@@ -16,7 +16,7 @@ import struct
 import typing as t
 from dataclasses import dataclass
 
-from .._host.errors import ClusterError
+from .._errors import ClusterError
 from .header import LEAD_SIZE, MAGIC, Rpm, bad
 
 # Tag of the signature header -> what it covers.
