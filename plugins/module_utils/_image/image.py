@@ -96,7 +96,7 @@ class Image:
     def _switch(self, what: Plan, check_mode: bool, verify: bool = True) -> Outcome:
         """Point ``current`` where the plan says, after a look at the files."""
         before = self.store.current()
-        row = self.store.manifest(what.version)
+        row = None if what.build and check_mode else self.store.manifest(what.version)
         if row is not None:
             self.store.check_sizes(row)
         changed = before != what.current
@@ -106,9 +106,13 @@ class Image:
             self.store.activate(what.version)
         return Outcome(what, before, changed, row)
 
+    def _whole_versions(self) -> list[manifest.Manifest]:
+        """The versions without those whose files are damaged: these count as missing and are made anew."""
+        return [row for row in self.store.versions() if self.store.intact(row)]
+
     def _present(self, check_mode: bool) -> Outcome:
         made = _settled(recipe_from_options(self.options, self.agent), self.host)
-        versions = self.store.versions()
+        versions = self._whole_versions()
         digest = build.input_digest(made)
         what = plan.present(versions, self.options["version"], digest, self.options["keep"])
         seconds = None
@@ -131,8 +135,9 @@ class Image:
         return build.build(job, self.host, self.store)[1]
 
     def _current(self, check_mode: bool) -> Outcome:
-        versions = self.store.versions()
         archive, wanted = self.options["archive"], self.options["version"]
+        replaceable = archive or self.options["missing_ok"]
+        versions = self._whole_versions() if replaceable else self.store.versions()
         if archive and all(row.version != wanted for row in versions):
             return self._take_in(archive, wanted, check_mode)
         if self.options["missing_ok"] and all(row.version != wanted for row in versions):

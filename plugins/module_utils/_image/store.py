@@ -66,7 +66,9 @@ class Store:
     def lock(self, timeout: float = 60.0) -> t.ContextManager[None]:
         """One writer per images root; the lock file is not inside of what may be removed."""
         with disk_errors(self.root):
-            os.makedirs(self.root, mode=0o755, exist_ok=True)
+            if not os.path.isdir(self.root):
+                os.makedirs(self.root)
+                os.chmod(self.root, 0o755)
         return locked(os.path.join(self.root, ".lock-" + self.name), timeout)
 
     def manifest(self, version: str) -> Manifest | None:
@@ -103,16 +105,21 @@ class Store:
                 if name.startswith(_TEMPORARY):
                     shutil.rmtree(self.path(name), ignore_errors=True)
 
-    def work(self, version: str) -> str:
-        """A fresh folder to build a version in."""
-        path = self.path(".building-" + version)
+    def work(self, version: str, kind: str = ".building-") -> str:
+        """A fresh folder to build a version in; the folders above are readable by the HTTP server."""
+        path = self.path(kind + version)
         with disk_errors(path):
-            os.makedirs(path, mode=0o755)
+            fresh = not self.exists()
+            os.makedirs(path)
+            if fresh:
+                os.chmod(self.folder, 0o755)
         return path
 
     def install(self, work: str, version: str) -> None:
-        """Make a built version durable and give it its name."""
+        """Make a built version durable and give it its name; a damaged one of that name goes."""
         with disk_errors(self.path(version)):
+            if os.path.isdir(self.path(version)):
+                self.remove(version)
             for name in os.listdir(work):
                 os.chmod(os.path.join(work, name), 0o644)
                 sync_file(os.path.join(work, name))
@@ -150,7 +157,15 @@ class Store:
             size = os.path.getsize(path) if os.path.isfile(path) else -1
             if size != info.size:
                 what = "is missing" if size < 0 else "has %d bytes instead of %d" % (size, info.size)
-                raise ClusterError("%s %s" % (path, what), "remove version %s and build it again" % row.version)
+                raise ClusterError("%s %s" % (path, what), "state present makes version %s anew" % row.version)
+
+    def intact(self, row: Manifest) -> bool:
+        """Whether every file is there with its size."""
+        try:
+            self.check_sizes(row)
+        except ClusterError:
+            return False
+        return True
 
     def check_digests(self, row: Manifest, folder: str = "") -> None:
         """Every file matches the manifest: before a version is switched to."""
@@ -175,10 +190,9 @@ def pack(store: Store, version: str, out: str) -> None:
 
 def unpack(store: Store, archive: str) -> Manifest:
     """Take a packed version in: unpack beside, verify every digest, rename. ClusterError leaves nothing behind."""
-    work = store.path(".incoming-" + os.path.basename(archive))
+    work = store.work(os.path.basename(archive), ".incoming-")
     try:
         with disk_errors(work):
-            os.makedirs(work)
             _extract(archive, work)
         with open(os.path.join(work, "manifest.json"), encoding="utf-8") as stream:
             row = manifest.parse(stream.read(), archive)

@@ -254,11 +254,27 @@ def test_a_killed_build_is_repaired(world: World) -> None:
     assert world.run()["built"] and len(os.listdir(world.image)) == 2
 
 
-def test_a_damaged_version_is_not_taken_for_good(world: World) -> None:
+def test_a_damaged_version_is_made_anew(world: World) -> None:
     version = world.run()["version"]
     (world.image / version / "rootfs.sqfs").write_bytes(b"short")
     with pytest.raises(ClusterError, match=r"rootfs\.sqfs has 5 bytes instead of"):
-        world.run()
+        world.run(state="current")
+    predicted = world.run(check=True)
+    repaired = world.run()
+    assert predicted["built"] and repaired["built"] and repaired["current"] == version == predicted["current"]
+    assert not world.run()["changed"] and not world.run(state="current")["changed"]
+
+
+def test_a_damaged_copy_is_copied_again(world: World, tmp_path: Path) -> None:
+    pack, served = str(tmp_path / "pack.tar"), tmp_path / "served"
+    version = world.run(pack=pack)["version"]
+    there: dict[str, t.Any] = {"images_root": str(served), "state": "current", "version": version}
+    world.run(archive=pack, **there)
+    (served / "node" / version / "vmlinuz").unlink()
+    assert world.run(missing_ok=True, **there)["missing"]
+    world.run(pack=pack)
+    assert world.run(archive=pack, **there)["built"]
+    assert not world.run(missing_ok=True, **there)["missing"]
 
 
 def test_no_login_without_a_key_but_prompts_on_request(world: World) -> None:
