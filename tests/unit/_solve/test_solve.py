@@ -11,11 +11,19 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
+from ansible_collections.xtreemos.cluster.plugins.module_utils._media.hdlist import parse_hdlist
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.synthesis import Record, parse_synthesis
 from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.evr import EQUAL, GREATER, Evr
+from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.header import read_rpm
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.closure import closure, select
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.duplicates import duplicates, old_versions
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.installable import check
+from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.load import (
+    pool_from_headers,
+    pool_from_media,
+    pool_from_packages,
+)
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.pool import (
     Item,
     Pool,
@@ -24,7 +32,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.pool impor
     pool_of,
 )
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.rich import RichError, parse_rich
-from ansible_collections.xtreemos.cluster.tests.unit._media.samples import content
+from ansible_collections.xtreemos.cluster.tests.unit._media.samples import content, medium, run
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
 from ansible_collections.xtreemos.cluster.tests.unit._solve.samples import (
     libsolv_broken,
@@ -385,3 +393,45 @@ def test_duplicates() -> None:
     assert found["b.noarch"].again == (("b-1-1.noarch", "main"),)
     assert list(duplicates(made, ["b"])) == ["b.noarch"]
     assert old_versions(made) == ["a-1-1.noarch", "a-1.1~rc1-1.noarch"]
+
+
+# Pools from media and from packages.
+
+
+def test_every_source_gives_the_same_findings(tmp_path: Path) -> None:
+    folder = medium(tmp_path / "m")
+    run(folder)
+    pools = [
+        pool_from_media({"main": str(folder)}, LocalHost()),
+        pool_from_headers({"main": parse_hdlist((folder / "media_info" / "hdlist.cz").read_bytes())}),
+        pool_from_packages({"main": [read_rpm(str(path)) for path in sorted(folder.glob("*.rpm"))]}),
+    ]
+    findings = [check(made) for made in pools]
+    assert findings[0].broken and findings[0].causes() == findings[1].causes() == findings[2].causes()
+    assert [len(made.packages) for made in pools] == [42, 42, 42]
+
+
+def test_files_of_other_media_are_found_in_headers(tmp_path: Path) -> None:
+    """A synthesis does not list a file that only a package of another medium requires."""
+    one, two = medium(tmp_path / "one", names=["a-simple"]), medium(tmp_path / "two", names=["a-filereq"])
+    for folder in (one, two):
+        run(folder)
+    paths = {"one": one, "two": two}
+    by_synthesis = pool_from_media({name: str(path) for name, path in paths.items()}, LocalHost())
+    headers = {name: parse_hdlist((path / "media_info" / "hdlist.cz").read_bytes()) for name, path in paths.items()}
+    wanted = "/usr/share/a-simple/data"
+    assert by_synthesis.providers(wanted) == () and names(pool_from_headers(headers), wanted) == [
+        "a-simple-1.0-1mdv2009.0.noarch"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(None, "medium main: .*does not exist"), (b"x\n", "bad line 1: x"), (b"\x1f\x8bx", "damaged gzip data")],
+)
+def test_media_that_are_no_good(tmp_path: Path, data: bytes | None, message: str) -> None:
+    (tmp_path / "media_info").mkdir()
+    if data is not None:
+        (tmp_path / "media_info" / "synthesis.hdlist.cz").write_bytes(data)
+    with pytest.raises(ClusterError, match=message):
+        pool_from_media({"main": str(tmp_path)}, LocalHost())
