@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=wire.PORT)
     serve.add_argument("--deadline", type=float, default=60.0, help="seconds to wait for the nodes")
     serve.add_argument("--timeout", type=float, default=60.0, help="seconds without progress")
+    serve.add_argument("--silence", type=float, default=20.0, help="seconds without a sign of life")
     serve.add_argument("--max-fail", type=int, default=0)
     serve.add_argument("--secret-file", default="")
     return parser
@@ -145,7 +146,7 @@ def _run_serve(options: argparse.Namespace) -> int:
     size = os.path.getsize(options.image)
     digest = options.sha256 or run_steps(hash_file(options.image, size)).hexdigest()
     secret = read_secret(options.secret_file) if options.secret_file else b""
-    limits = PushOptions(options.deadline, options.timeout, max_fail=options.max_fail, secret=secret)
+    limits = PushOptions(options.deadline, options.timeout, options.silence, max_fail=options.max_fail, secret=secret)
     push = Push(Image(options.image, size, digest), _routes(options), limits)
     began = time.monotonic()
     push.gather()

@@ -86,7 +86,8 @@ class Push:
             self._source = Source(fd, self.image.size)
             # A node that knows no secret cannot call one that wants it: those come last.
             self.contacts.sort(key=lambda contact: not contact.authenticated)
-            self.moved = time.monotonic()
+            for contact in self.contacts:
+                contact.moved = time.monotonic()
             while self._active():
                 self._relink()
                 now = self._turn()
@@ -113,8 +114,10 @@ class Push:
         if before is not None:
             if before.next is not contact:
                 before.follow(contact)
+                contact.moved = time.monotonic()
         elif self._first is not contact and self._source is not None:
             self._first = contact
+            contact.moved = time.monotonic()
             if self.feeder is not None:
                 self.feeder.drop()
             hello = render_offer(self.offer)

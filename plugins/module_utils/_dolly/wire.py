@@ -10,7 +10,18 @@ A frame is a header of 20 bytes and a body::
 
 ``crc32`` covers the first 16 bytes of the header and the body. ``offset`` is the place of a DATA body in the image and
 0 elsewhere. A DATA body holds image bytes (at most 1 MiB); every other body is a list of ``key=value`` lines in UTF-8.
-docs/dolly-protocol.md has the conversation.
+
+Every node listens; the server holds a control connection to each; each node feeds the next one by a data connection::
+
+    caller  HELLO      role control|query|data, session, sha256, size, silence (ms), to (name of the callee), nonce
+    callee  CHALLENGE  name, auth none|hmac, nonce
+    caller  AUTH       proof
+    callee  WELCOME    name, proof, offset (data: the first byte wanted)
+    control and query  callee STATUS  state, bytes, ms, digest, reason, plan, next, next_state, next_reason
+                       caller PLAN    plan, next_name, next_address, next_port (whom to feed; a later one replaces it)
+                       caller END     all is done, or ABORT  reason
+    data               caller DATA ... END               callee  END  (all is here), or ABORT  reason
+    both directions    BEAT when nothing else was sent for a second
 """
 
 from __future__ import annotations

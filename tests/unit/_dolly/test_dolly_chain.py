@@ -472,6 +472,11 @@ def test_a_node_without_progress_is_given_up(rig: Rig, monkeypatch: pytest.Monke
     assert states(outcomes) == ["ok", "failed"] and "no progress for 1 s at 0 bytes" in outcomes["n2"].reason
 
 
+def test_the_time_spent_waiting_for_others_is_no_lack_of_progress(rig: Rig) -> None:
+    rig.node(1), rig.node(2)
+    assert states(rig.push(1, 2, 3, deadline=1.2, timeout=0.6, max_fail=1)) == ["ok", "ok", "absent"]
+
+
 # Small parts
 
 
