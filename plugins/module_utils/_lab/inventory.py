@@ -37,6 +37,19 @@ def _proxy(rack: Rack) -> str:
     return " ".join((*words, "ControlPath=%s" % path, "-p", str(rack.ssh_port), "-W", "%h:%p", "root@127.0.0.1"))
 
 
+def ssh_config(rack: Rack) -> str:
+    """ssh_config(5) for people: ``ssh -F STATE/ssh_config node31``."""
+    path = os.path.join(rack.state, "ssh_config")
+    head = ("Host head", "HostName 127.0.0.1", "Port %d" % rack.ssh_port, "UserKnownHostsFile %s" % rack.known_hosts)
+    blocks: list[tuple[str, ...]] = [(*head, "StrictHostKeyChecking yes")]
+    for node in rack.members():
+        blocks.append(("Host %s" % node.name, "HostName %s" % node.ip))
+    strangers = ("UserKnownHostsFile /dev/null", "StrictHostKeyChecking no")
+    blocks.append(("Host node*", *strangers, "ProxyCommand ssh -F %s -W %%h:%%p head" % path))
+    blocks.append(("Host *", "User root", "IdentityFile %s" % rack.key, "IdentitiesOnly yes", "LogLevel ERROR"))
+    return "\n".join("\n  ".join(block) + "\n" for block in blocks)
+
+
 def _head_vm(rack: Rack) -> Vars:
     folder = os.path.join(rack.state, "head")
     return {
@@ -112,6 +125,7 @@ def _everywhere(rack: Rack) -> Vars:
         "lab_key": rack.key,
         "lab_known_hosts": rack.known_hosts,
         "lab_ssh_port": rack.ssh_port,
+        "lab_ssh_config": ssh_config(rack),
         "lab_accel": rack.accel,
         "lab_network": rack.network,
         "lab_netmask": rack.netmask,

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import typing as t
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
-from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.inventory import build
+from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.inventory import build, ssh_config
 from ansible_collections.xtreemos.cluster.plugins.module_utils._lab.rack import (
     LONGEST_RUN_DIR,
     derived_port,
@@ -138,3 +139,19 @@ def test_all_machines_share_one_wire_and_only_the_head_leads_outside() -> None:
     assert {nic["port"] for _name, nic in cards if nic["kind"] == "segment"} == {5000}
     assert [name for name, nic in cards if nic["kind"] == "user"] == ["head"]
     assert len({nic["mac"] for _name, nic in cards}) == len(cards)
+
+
+def test_ssh_reads_the_configuration_for_people(tmp_path: t.Any) -> None:
+    rack = make_rack("/srv/lab", ssh_port=2222)
+    path = tmp_path / "config"
+    path.write_text(ssh_config(rack))
+    shown = {}
+    for name in ("head", "node32"):
+        done = subprocess.run(["ssh", "-G", "-F", str(path), name], check=True, capture_output=True, text=True)
+        shown[name] = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    head, node = shown["head"], shown["node32"]
+    assert (head["hostname"], head["port"], head["user"]) == ("127.0.0.1", "2222", "root")
+    assert (head["stricthostkeychecking"], head["userknownhostsfile"]) == ("true", "/srv/lab/known_hosts")
+    assert (node["hostname"], node["identityfile"]) == ("10.0.1.32", "/srv/lab/id_ed25519")
+    assert (node["stricthostkeychecking"], node["userknownhostsfile"]) == ("false", "/dev/null")
+    assert node["proxycommand"] == "ssh -F /srv/lab/ssh_config -W %h:%p head"

@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import socket
+import time
 import typing as t
 
 import pytest
@@ -56,9 +57,11 @@ def test_first_and_second_call(call: Call, fake_qemu: pathlib.Path) -> None:
     assert (fake_qemu / "run").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_killed_machine_is_started_again_alone(call: Call) -> None:
+def test_a_killed_machine_is_started_again_alone(call: Call, fake_qemu: pathlib.Path) -> None:
     pids = {n: r["pid"] for n, r in call(node(31), node(32))["vms"].items()}
     os.kill(pids["node32"], signal.SIGKILL)
+    while "node32" in alive(fake_qemu):
+        time.sleep(0.01)
     again = call(node(31), node(32))
     assert summary(again) == {"node31": "rn", "node32": "rnsa"}
     assert again["vms"]["node31"]["pid"] == pids["node31"]
