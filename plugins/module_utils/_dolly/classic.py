@@ -25,6 +25,7 @@ CONTROL_PORT = 9997
 TOTAL = struct.Struct("<Q")
 BLOCK = 1 << 20
 _BUFFER = 1 << 18
+_RETRY_SECONDS = 0.5
 # A real dolly reads until a read() returns something else than this many bytes.
 _UNLUCKY = 1448
 
@@ -81,7 +82,7 @@ def dial(address: str, port: int, until: float, segsize: int = 0) -> socket.sock
         except OSError as error:
             sock.close()
             reason = error.strerror or str(error)
-            time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+            time.sleep(min(_RETRY_SECONDS, max(0.0, until - time.monotonic())))
 
 
 class Child:

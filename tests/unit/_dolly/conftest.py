@@ -16,7 +16,16 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import chain, classic_node, door, feeder, lobby
+from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import (
+    chain,
+    classic,
+    classic_node,
+    dial,
+    door,
+    feeder,
+    lobby,
+    session,
+)
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.contact import Outcome, PushOptions
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.dial import Route
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.errors import DollyError
@@ -142,6 +151,14 @@ class Rig:
         for runner in self.runners:
             with contextlib.suppress(DollyError):
                 runner.join(5)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorter waits than people need."""
+    monkeypatch.setattr(session, "_STATUS_SECONDS", 0.05)
+    monkeypatch.setattr(dial, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(classic, "_RETRY_SECONDS", 0.05)
 
 
 @pytest.fixture
