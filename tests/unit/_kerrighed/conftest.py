@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.program = folder / "krgadm"
-        self.program.write_text("#!/usr/bin/env python3\n" + FAKE.read_text())
+        # Named in full and without site-packages it starts in a fraction of the time.
+        self.program.write_text("#!%s -SE\n%s" % (sys.executable, FAKE.read_text()))
         self.program.chmod(0o755)
         self.path = folder / "krgadm.state"
         self.now = 0.0

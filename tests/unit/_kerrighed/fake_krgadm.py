@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""krgadm 3.0 (and a little of 2.x) over a state file, with its faults.
+"""krgadm 3.0 (and a little of 2.x) over a state file, with its faults. conftest.py makes a program of it.
 
 The state file lies beside the program, ``<program>.state``, lines ``self 1``, ``<id> <state>``, and where wanted
 ``version 2`` or ``service none``. States: possible < present < online. The cluster is up when a node is online.
