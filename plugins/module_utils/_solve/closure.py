@@ -71,7 +71,7 @@ class _Walk:
 
     def require(self, text: str, user: str, needed: bool = True) -> None:
         found = self.pool.providers(text)
-        if any(number in self.chosen for number in found):
+        if not self.chosen.isdisjoint(found):
             return
         if not found:
             if needed:

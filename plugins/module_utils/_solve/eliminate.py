@@ -12,28 +12,35 @@ from .pool import Pool
 
 
 class Needs:
-    """Who requires what and who provides it, by number of package and of requirement."""
+    """Who requires what and who provides it, by number of package and of requirement.
+
+    ``of``: the requirements of each package; ``found``: the packages that satisfy each requirement.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.texts: list[str] = []
         self.users: list[list[int]] = []
         self.supports: list[list[int]] = [[] for _package in pool.packages]
-        self.count: list[int] = []
+        self.found: list[tuple[int, ...]] = []
+        self.of: list[list[int]] = []
         known: dict[str, int] = {}
         for number in range(len(pool.packages)):
+            places = []
             for text in dict.fromkeys(pool.requirements(number)):
                 place = known.get(text)
                 if place is None:
                     place = known[text] = self._add(text)
                 self.users[place].append(number)
+                places.append(place)
+            self.of.append(places)
 
     def _add(self, text: str) -> int:
         place = len(self.texts)
         found = self.pool.providers(text)
         self.texts.append(text)
         self.users.append([])
-        self.count.append(len(found))
+        self.found.append(found)
         for number in found:
             self.supports[number].append(place)
         return place
@@ -45,8 +52,8 @@ class Elimination:
     def __init__(self, needs: Needs, dead: t.Iterable[int] = ()) -> None:
         self.needs = needs
         self.gone: dict[int, str | None] = {}
-        self._left = list(needs.count)
-        self._lacking([place for place, count in enumerate(needs.count) if not count])
+        self._left = [len(found) for found in needs.found]
+        self._lacking([place for place, found in enumerate(needs.found) if not found])
         for number in dead:
             self.kill(number)
 

@@ -94,12 +94,12 @@ class _Check:
         self.needs = Needs(pool)
         self.out = Elimination(self.needs)
         self.enemies = pool.enemies()
-        self.search = Search(pool, self.enemies, self.out.gone)
+        self.search = Search(self.needs, self.enemies, self.out.gone)
         self.reasons: dict[int, Chain] = {}
         self.undecided: list[int] = []
 
     def fail(self, number: int) -> None:
-        self.reasons[number] = self.search.reason(number)
+        self.reasons[number] = self.search.reason()
         self.out.kill(number)
 
     def run(self, budget: int) -> None:

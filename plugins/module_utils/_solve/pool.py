@@ -122,14 +122,15 @@ class Pool:
         return found
 
     def _plain(self, text: str) -> tuple[int, ...]:
-        wanted = parse_item(text)
-        found = {
-            number
-            for number, provided in self._provides.get(wanted.name, ())
-            if not wanted.flags or overlaps(*parse_item(provided)[1:], wanted.flags, wanted.evr)
-        }
+        wanted = parse_item(text) if text[-1:] == "]" else Item(text)
+        rows = self._provides.get(wanted.name, [])
         if not wanted.flags:
+            found = {number for number, _provided in rows}
             found.update(self.files.get(wanted.name, ()))
+        else:
+            found = {
+                number for number, provided in rows if overlaps(*parse_item(provided)[1:], wanted.flags, wanted.evr)
+            }
         return self._ordered(found, wanted.name)
 
     def _rich(self, text: str) -> tuple[int, ...]:
