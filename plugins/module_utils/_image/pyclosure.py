@@ -11,10 +11,10 @@ of the standard library (rarely used corners) do not pull their trees in.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import typing as t
 
-from .._host.errors import ClusterError
 from .tree import Tree
 
 # What the interpreter itself wants at start, and what running a zip file wants.
@@ -42,6 +42,35 @@ def imports(source: str, package: str = "", everywhere: bool = False) -> set[str
             if base:
                 names.add(base)
                 names.update("%s.%s" % (base, alias.name) for alias in node.names)
+    return names
+
+
+_IMPORT = re.compile(r"(?:import|from)\s.*")
+_FUNCTION = re.compile(r"(?:async\s+)?def\s")
+
+
+def _plain_imports(source: str) -> t.Iterator[str]:
+    """Import statements outside of functions, line by line; brackets that go on are cut to their first line."""
+    functions: list[int] = []
+    for line in source.splitlines():
+        text = line.lstrip()
+        indent = len(line) - len(text)
+        if not text:
+            continue
+        while functions and indent <= functions[-1]:
+            functions.pop()
+        if _FUNCTION.match(text):
+            functions.append(indent)
+        elif not functions and _IMPORT.match(text):
+            yield text.split("(")[0].strip() + " x" if text.rstrip().endswith("(") else text
+
+
+def plain_imports(source: str, package: str = "") -> set[str]:
+    """Like :func:`imports`, for a source whose grammar is newer than this Python's."""
+    names: set[str] = set()
+    for line in _plain_imports(source):
+        with contextlib.suppress(SyntaxError):
+            names |= imports(line, package)
     return names
 
 
@@ -107,10 +136,11 @@ class Closure:
         if not path.endswith(".py"):
             return set()
         source = (self._tree.read(path) or b"").decode("utf-8", "replace")
+        package = name if is_package else name.rpartition(".")[0]
         try:
-            return imports(source, name if is_package else name.rpartition(".")[0])
-        except SyntaxError as error:
-            raise ClusterError("cannot read /%s of the image: %s" % (path, error), "build with a newer Python")
+            return imports(source, package)
+        except SyntaxError:
+            return plain_imports(source, package)
 
     def compiled(self, path: str) -> str | None:
         """The byte code that the image has for a source file."""

@@ -73,6 +73,7 @@ MASKED_GENERATORS = (
     "systemd-gpt-auto-generator",
     "systemd-hibernate-resume-generator",
     "systemd-integritysetup-generator",
+    "systemd-ssh-generator",
     "systemd-system-update-generator",
     "systemd-veritysetup-generator",
 )

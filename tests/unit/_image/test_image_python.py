@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import pyz
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image import agent, edit, pyclosure
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image.tree import Tree
 from ansible_collections.xtreemos.cluster.tests.unit._image import samples
@@ -81,11 +80,45 @@ def test_closure_follows_module_level_only(tmp_path: Path) -> None:
     assert closure.compiled(LIB + "abc.py") is None
 
 
-def test_a_newer_python_than_the_builder_reads(tmp_path: Path) -> None:
-    files = {**PYTHON, LIB + "os.py": edit.text("import =\n")}
+NEWER = """\
+'''A text
+from which nothing is imported.'''
+import abc
+from os2 import (
+    path,
+)
+from . import near; import after
+try:
+    import fast
+except* ImportError:
+    def f():
+        import huge
+
+        import huge2
+    import back
+unknown grammar! def
+type X[T] = list[T]
+class A:
+    import inner
+    async  def g(self):
+        from huge3 import b
+"""
+
+
+def test_a_newer_python_than_the_builders(tmp_path: Path) -> None:
+    wanted = {"abc", "os2", "os2.x", "p", "p.near", "after", "fast", "back", "inner"}
+    assert pyclosure.plain_imports(NEWER, "p") == wanted
+    files = {**PYTHON, LIB + "os.py": edit.text(NEWER)}
     closure = pyclosure.Closure(samples.tree(tmp_path, files), "3.11")
-    with pytest.raises(ClusterError, match=r"cannot read /usr/lib/python3\.11/os\.py of the image"):
-        closure.files(["os"])
+    assert LIB + "abc.py" in closure.files(["os"]) and LIB + "huge.py" not in closure.files(["os"])
+
+
+@pytest.mark.parametrize("name", ["socket", "argparse", "threading", "typing", "re", "subprocess"])
+def test_reading_lines_finds_what_the_grammar_finds(name: str) -> None:
+    spec = importlib.util.find_spec(name)
+    source = Path(spec.origin).read_text()  # type: ignore[union-attr, arg-type]
+    packages = {found.partition(".")[0] for found in pyclosure.imports(source, name)}
+    assert packages <= {found.partition(".")[0] for found in pyclosure.plain_imports(source, name)}
 
 
 def test_no_python(tmp_path: Path) -> None:
