@@ -118,23 +118,21 @@ class Story:
         expect(not self.rack.leftovers(), "a second lab_down left something")
 
     def _reachable(self) -> None:
-        found = self.rack.ask("nodes", "hostname")
-        missing = [name for name in self.rack.names if not re.search(r"\(stdout\) %s\b" % name, found)]
+        found = self.rack.call("nodes", "ansible.builtin.ping")
+        missing = [name for name in self.rack.names if "%s | SUCCESS" % name not in found]
         expect(not missing, "Ansible does not reach %s" % missing)
 
     def _cluster(self) -> None:
-        found = self.rack.ask("head", "srun", "-N%d" % len(self.rack.names), "hostname")
-        missing = [name for name in self.rack.names if name not in found]
-        expect(not missing, "srun did not run on %s" % missing)
+        found = self.rack.ask("head", "srun", "-N%d" % len(self.rack.names), "hostname").split()
+        expect(sorted(found) == self.rack.names, "srun ran on %s" % found)
 
     def _boot_ids(self) -> dict[str, str]:
-        found = self.rack.ask("nodes", "cat", "/proc/sys/kernel/random/boot_id")
-        return dict(re.findall(r"^(\S+) \|.*\(stdout\) (\S+)", found, re.MULTILINE))
+        return {name: self.rack.ask(name, "cat", "/proc/sys/kernel/random/boot_id") for name in self.rack.names}
 
     def _boot_files(self) -> dict[str, str]:
         folders = ("/srv/xtreemos/tftp", "/srv/xtreemos/http", "/etc/dhcp", "/etc/nginx", "/etc/default")
         found = self.rack.ask("head", "find", *folders, "-type", "f", "-exec", "sha256sum", "{}", "+")
-        return {path: digest for digest, path in re.findall(r"([0-9a-f]{64})  (/[^\s\\]+)", found)}
+        return {path: digest for digest, path in re.findall(r"^([0-9a-f]{64})  (.*)$", found, re.MULTILINE)}
 
     def _daemon(self) -> str:
         return self.rack.ask("head", "systemctl", "show", "--property=MainPID,NRestarts", "isc-dhcp-server")
