@@ -18,6 +18,12 @@ description:
   - A version appears under its name only when it is whole; what a killed run leaves is removed by the next one.
   - Works as root and as an ordinary user with a range in C(/etc/subuid). Nothing of the image runs on the builder
     but the maintainer scripts of its packages, in their own root.
+requirements:
+  - mmdebstrap (for O(packages)), and newuidmap of the package uidmap when it does not run as root
+  - tar2sqfs of squashfs-tools-ng, or mksquashfs 4.5
+  - zstd (else stage1 is compressed by gzip)
+notes:
+  - mmdebstrap unpacks below E(TMPDIR), C(/tmp) by default; that takes about 1 GB while it runs.
 extends_documentation_fragment:
   - xtreemos.cluster._attributes
 options:

@@ -66,7 +66,8 @@ MASKED = (
     "systemd-update-utmp.service",
 )
 
-# They look for disks, encrypted volumes and updates of a root that is not there; gpt-auto would mount found ones.
+# They look for disks and volumes of a root that is not there (gpt-auto would mount what it finds), or open an SSH
+# socket that nobody asked for.
 MASKED_GENERATORS = (
     "systemd-bless-boot-generator",
     "systemd-cryptsetup-generator",
