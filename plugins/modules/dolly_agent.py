@@ -182,8 +182,8 @@ def _survey(params: dict[str, t.Any]) -> Survey:
     if not (params["sha256"] and params["size"]):
         return Survey("", 0, None)
     survey: Survey = run_steps(target.survey(params["sha256"], params["size"], params["verify"]))
-    if not survey.holds and params["size"] > target.room():
-        raise DollyError("target %s has room for %d bytes only" % (target.path, target.room()), "name a larger target")
+    if not survey.holds:
+        target.check_room(params["size"])
     return survey
 
 

@@ -176,8 +176,8 @@ seconds:
   returned: always
   type: float
 hint:
-  description: What to look at when nodes are absent or failed.
-  returned: when nodes are absent or failed
+  description: What to look at when nodes are absent.
+  returned: when nodes are absent
   type: str
 actions:
   description: What was done, or would be done in check mode, as lists of words.
@@ -284,12 +284,13 @@ def _result(report: push.Report, request: push.Request, plan: FilePlan, check: b
         ],
         "actions": [action] if went else [],
     }
-    if lost:
-        result["hint"] = report.hint
+    hint = report.hint if any(outcome.state == "absent" for outcome in lost) else ""
+    if hint:
+        result["hint"] = hint
     if len(lost) > request.options.max_fail:
         reasons = ["%s %s: %s" % (o.name, o.state, o.reason) for o in lost[:20]]
-        result.update(failed=True, msg="%d of %d nodes do not have the image: %s (%s)" % (
-            len(lost), len(report.outcomes), "; ".join(reasons), report.hint))  # fmt: skip
+        result.update(failed=True, msg="%d of %d nodes do not have the image: %s%s" % (
+            len(lost), len(report.outcomes), "; ".join(reasons), hint and " (%s)" % hint))  # fmt: skip
     return result
 
 

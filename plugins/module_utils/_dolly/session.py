@@ -115,7 +115,11 @@ class Session:
             raise DollyError("this node is not ready for data (%s)" % self.state)
         if self.store is None:
             offer = self.offer
-            self.store = Store(self.target, offer.sha256, offer.size, self._survey, offer.session)
+            try:
+                self.store = Store(self.target, offer.sha256, offer.size, self._survey, offer.session)
+            except DollyError as error:
+                self.fail(str(error), fatal=True)
+                raise
             self._source = GrowingSource(self.store.fd, offer.size, self.store.written)
             self.state = "receiving"
             self._complete_when_full()
@@ -127,8 +131,8 @@ class Session:
         self._plan = fields.get("plan", "")
         try:
             self.open()
-        except DollyError as error:
-            return self.fail(str(error), fatal=True)
+        except DollyError:
+            return None
         if not fields.get("next_name") or self._source is None:
             return None
         route = Route(fields["next_name"], fields.get("next_address", ""), wire.number(fields, "next_port", wire.PORT))
@@ -182,10 +186,20 @@ class Session:
             while time.monotonic() - now < _STEP_SECONDS:
                 next(self._steps)
         except StopIteration as end:
-            self._survey = end.value
-            self.state = "skipped" if self._survey.holds else "ready"
+            self._surveyed(end.value)
         except (OSError, DollyError) as error:
             self.fail("cannot read the target: %s" % error, fatal=True)
+
+    def _surveyed(self, survey: Survey) -> None:
+        self._survey = survey
+        if survey.holds:
+            self.state = "skipped"
+            return
+        try:
+            self.target.check_room(self.offer.size)
+            self.state = "ready"
+        except DollyError as error:
+            self.fail(str(error), fatal=True)
 
     def status(self) -> wire.Fields:
         """The fields of a STATUS frame."""

@@ -20,12 +20,7 @@ class Store:
     """An image being written. ``written``: bytes that are there and whose hash is known."""
 
     def __init__(self, target: Target, sha256: str, size: int, survey: Survey, session: str = "") -> None:
-        room = target.room()
-        if size > room:
-            raise DollyError(
-                "target %s has room for %d bytes, the image has %d" % (target.path, room, size),
-                "free space or name a larger target",
-            )
+        target.check_room(size)
         self.target, self.sha256, self.size, self.session = target, sha256, size, session
         self.written, self._hasher = survey.offset, survey.hasher
         self._next_mark = self.written + CHECKPOINT

@@ -171,3 +171,12 @@ class Target:
         except OSError as error:
             raise DollyError("cannot use target %s: %s" % (self.path, error.strerror))
         return space.f_bavail * space.f_frsize + held
+
+    def check_room(self, size: int) -> None:
+        """DollyError when an image of ``size`` bytes does not fit."""
+        room = self.room()
+        if size > room:
+            raise DollyError(
+                "target %s has room for %d bytes, the image has %d" % (self.path, room, size),
+                "free space or name a larger target",
+            )

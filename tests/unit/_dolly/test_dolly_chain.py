@@ -19,7 +19,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import aut
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.errors import DollyError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.server import Image, Push
 from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.store import Store
-from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.target import Target
+from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly.target import Survey, Target
 
 from .conftest import IMAGE, Rig
 
@@ -347,6 +347,30 @@ def test_the_image_becomes_shorter(rig: Rig) -> None:
         stream.truncate(1_500_000)
     outcomes = rig.push(1)
     assert "the image became shorter while it was sent" in outcomes["n1"].reason
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_a_target_that_is_too_small_is_known_before_the_start(
+    rig: Rig, query: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Target, "room", lambda target: 100)
+    rig.node(1, timeout=0.5)
+    push = Push(rig.image, [rig.route(1)], rig.options(deadline=2.0), query=query)
+    push.gather()
+    push.close("enough")
+    outcome = push.outcomes()[0]
+    assert (outcome.state, outcome.reason) == (
+        "failed",
+        "target %s has room for 100 bytes, the image has 3000017 (free space or name a larger target)" % rig.target(1),
+    )
+    assert not rig.target(1).exists()
+
+
+def test_a_target_that_another_agent_writes(rig: Rig) -> None:
+    node = rig.node(1)
+    other = Store(Target(str(rig.target(1))), rig.image.sha256, 9, Survey("", 0, hashlib.sha256()))
+    assert "another agent writes" in rig.push(1)["n1"].reason and node.end() == 1
+    other.close()
 
 
 class SmallTarget(Target):
