@@ -216,7 +216,7 @@ def test_random_damage_never_crashes(tmp_path: Path) -> None:
     originals = [item.read_bytes() for item in PACKAGES if item.stat().st_size < 20000]
     refused = 0
     tracemalloc.start()
-    for _round in range(1500):
+    for _round in range(800):
         path.write_bytes(_harm(chance.choice(originals), chance))
         try:
             touch_everything(read_rpm(str(path)))
@@ -225,4 +225,4 @@ def test_random_damage_never_crashes(tmp_path: Path) -> None:
             assert "harmed.rpm" in error.message
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert refused > 500 and peak < 8 << 20
+    assert refused > 250 and peak < 8 << 20

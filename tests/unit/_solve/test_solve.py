@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.pool impor
     parse_item,
     pool_of,
 )
+from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.report import media_report, report_lines
 from ansible_collections.xtreemos.cluster.plugins.module_utils._solve.rich import RichError, parse_rich
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import content, medium, run
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
@@ -435,3 +437,21 @@ def test_media_that_are_no_good(tmp_path: Path, data: bytes | None, message: str
         (tmp_path / "media_info" / "synthesis.hdlist.cz").write_bytes(data)
     with pytest.raises(ClusterError, match=message):
         pool_from_media({"main": str(tmp_path)}, LocalHost())
+
+
+def test_report() -> None:
+    made = pool(
+        record("a-1-1.noarch", requires="x"),
+        *(record("b%d-1-1.noarch" % number, requires="a") for number in range(6)),
+        record("c-1-1.noarch"),
+        updates=[record("c-2-1.noarch"), record("a-1-1.noarch", requires="x")],
+    )
+    found = media_report(made)
+    assert json.loads(json.dumps(found)) == found
+    assert found["packages"] == 10 and len(found["broken"]) == 7
+    assert found["broken"]["b0-1-1.noarch"]["chain"][-1] == "nothing provides x required by a-1-1.noarch"
+    lines = report_lines(found)
+    assert lines[0] == "10 packages, 7 cannot be installed"
+    assert any("and 3 more" in line or "and 2 more" in line for line in lines)
+    assert "c-2-1.noarch: older builds c-1-1.noarch (main)" in lines
+    assert "a-1-1.noarch: in several media, main, updates" in lines
