@@ -97,7 +97,8 @@ def _pytest(job: Job, *words: str) -> None:
         "ANSIBLE_HOME": str(job.temp / "home" / ".ansible"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
     }
-    job.run_tests(sys.executable, "-B", "-m", "pytest", "-q", *words, env=env)
+    base = "--basetemp=%s" % (job.temp / job.step.name)
+    job.run_tests(sys.executable, "-B", "-m", "pytest", "-q", base, *words, env=env)
 
 
 def units(job: Job) -> None:
