@@ -118,6 +118,10 @@ class Rack:
         places = {"folder": str(self.state), "sockets": self.model.run_dir}
         self.call("rack", "xtreemos.cluster.lab_vms", vms=vms, **places)
 
+    def pid(self, name: str) -> int | None:
+        """The QEMU process of a machine."""
+        return running_pid(str(self.state / "vms" / name / "qemu.pid"))
+
     def kill(self, *names: str) -> None:
         """Pull the plug of machines."""
         for name in names:
