@@ -53,12 +53,10 @@ class MediaCfg:
         return next((line.value for line in self.lines if line.key == key and line.section in names), None)
 
     def get(self, section: str, key: str, default: str = "") -> str:
-        """A value with its variables filled in (from version 3 of the format on)."""
+        """A value with its variables filled in (from version 3 of the format on); quotes are part of it."""
         found = self.raw(section, key)
         if found is None:
             return default
-        if len(found) > 1 and found[0] == found[-1] == '"':
-            found = found[1:-1]
         return self._filled(section, found) if self.version >= 3 else found
 
     def _filled(self, section: str, text: str) -> str:

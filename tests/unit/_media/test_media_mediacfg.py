@@ -27,7 +27,7 @@ arch=x86_64
 
 ; the first
 [main/release]
-name="Main ${version} %{media_type}"
+name=Main ${version} %{media_type}
 media_type=release
 continued=one \\
 two
@@ -67,6 +67,17 @@ def test_only_what_is_set_changes() -> None:
     assert render_mediacfg(changed) == wanted.replace("noauto=0\nsize=1m\n", "noauto=0\n")
     with pytest.raises(ClusterError, match=r"no section \[other\]"):
         cfg.set("other", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("Big Name/Two", "big_name_two"), ("contrib", "contrib"), ('"Quoted"', '"quoted"'), ("A  b//c", "a_b_c")],
+)
+def test_default_file_names(name: str, slug: str) -> None:
+    """As MDV::Distribconf 4.02 gives them, which clients use."""
+    (medium,) = media_of(parse_mediacfg("[m]\nname=%s\n" % name))
+    wanted = ("hdlist_%s.cz" % slug, "synthesis.hdlist_%s.cz" % slug, "pubkey_%s" % slug)
+    assert (medium.hdlist, medium.synthesis, medium.pubkey) == wanted
 
 
 @pytest.mark.parametrize(
