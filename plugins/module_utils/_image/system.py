@@ -110,6 +110,12 @@ SSH_UNIT = """\
 ExecStartPre=
 """
 
+# The key comes after the boot and is never in an image; until then munge would only fail.
+MUNGE_UNIT = """\
+[Unit]
+ConditionPathExists=/etc/munge/munge.key
+"""
+
 UP_UNIT = """\
 [Unit]
 Description=Tell the boot server that this node is up
@@ -189,6 +195,8 @@ def units(tree: Tree) -> dict[str, edit.Node]:
         nodes[_enabled(ssh)] = edit.link("/lib/systemd/system/" + ssh)
     if not tree.glob("usr/lib/*/security/pam_systemd.so") and not tree.glob("usr/lib64/security/pam_systemd.so"):
         nodes[_UNITS + "systemd-logind.service"] = edit.link("/dev/null")
+    if tree.file("lib/systemd/system/munge.service"):
+        nodes[_UNITS + "munge.service.d/10-xtreemos.conf"] = edit.text(MUNGE_UNIT)
     nodes[_UNITS + "ssh.service.d/10-xtreemos.conf"] = edit.text(SSH_UNIT)
     nodes[_UNITS + "default.target"] = edit.link("/lib/systemd/system/multi-user.target")
     return nodes
@@ -231,4 +239,4 @@ def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Nod
 
 def texts() -> list[str]:
     """Everything of this file that ends in an image, for the input digest."""
-    return [SSHD, SSH_UNIT, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED, *MASKED_GENERATORS]
+    return [SSHD, SSH_UNIT, MUNGE_UNIT, HOST_KEY_UNIT, UP_UNIT, PHONE_HOME, NETWORK, HOSTS, *MASKED, *MASKED_GENERATORS]

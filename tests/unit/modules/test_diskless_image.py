@@ -277,6 +277,16 @@ def test_a_damaged_copy_is_copied_again(world: World, tmp_path: Path) -> None:
     assert not world.run(missing_ok=True, **there)["missing"]
 
 
+def test_munge_waits_for_its_key(world: World) -> None:
+    drop_in = "etc/systemd/system/munge.service.d/10-xtreemos.conf"
+    version = world.run()["version"]
+    assert drop_in not in samples.inside(str(world.image / version / "rootfs.sqfs")).entries
+    world.host.files = {"usr/lib/systemd/system/munge.service": edit.text("[Unit]\n")}
+    world.run(stamp="munge")
+    root = samples.inside(str(world.image / "current/rootfs.sqfs"))
+    assert root.read(drop_in) == b"[Unit]\nConditionPathExists=/etc/munge/munge.key\n"
+
+
 def test_no_login_without_a_key_but_prompts_on_request(world: World) -> None:
     world.run(authorized_keys=[], serial_login=True)
     root = samples.inside(str(world.image / "current/rootfs.sqfs"))
