@@ -122,14 +122,14 @@ class Rack:
         """The QEMU process of a machine."""
         return running_pid(str(self.state / "vms" / name / "qemu.pid"))
 
-    def kill(self, *names: str) -> None:
-        """Pull the plug of machines."""
+    def kill(self, *names: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Pull the plug of machines, or let them hang by SIGSTOP."""
         for name in names:
             pid = self.pid(name)
             expect(pid, "%s does not run" % name)
-            os.kill(t.cast("int", pid), signal.SIGKILL)
+            os.kill(t.cast("int", pid), number)
         end = time.monotonic() + 10
-        while any(self.pid(name) for name in names) and time.monotonic() < end:
+        while number == signal.SIGKILL and any(map(self.pid, names)) and time.monotonic() < end:
             time.sleep(0.1)
 
     def leftovers(self) -> list[str]:

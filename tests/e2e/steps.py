@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import typing as t
 from pathlib import Path
 
@@ -52,18 +53,25 @@ class Story:
         self.note("second run", played)
         expect(not played.changed(), "a second run changed %s" % played.changed())
 
-    def down_node(self) -> None:
-        """A node without power is mended; its neighbours keep running."""
-        victim = self.rack.names[1]
+    def mend(self) -> None:
+        """A node without power and one that hangs are mended; their neighbours keep running."""
+        hung, dead = self.rack.names[:2]
         before = self._boot_ids()
-        self.rack.kill(victim)
-        played = self.rack.play("lab_up")
-        self.note("repair of one node", played)
+        self.rack.kill(dead)
+        self.rack.kill(hung, number=signal.SIGSTOP)
+        played = self.rack.play("lab_up", "-e", "lab_patience=30")
+        self.note("repair of two nodes", played)
         after = self._boot_ids()
         changed = sorted(name for name in before if before[name] != after[name])
-        expect(changed == [victim], "not only %s was booted again: %s" % (victim, changed))
+        expect(changed == [hung, dead], "booted again: %s" % changed)
         self._reachable()
         self._cluster()
+
+    def one(self) -> None:
+        """The boot clock of a single node."""
+        victim = self.rack.names[-1]
+        self.rack.kill(victim)
+        self.note("repair of one node", self.rack.play("lab_up"))
 
     def edit(self) -> None:
         """One node's kernel option changes that node's files only, and restarts no service."""
@@ -146,5 +154,5 @@ Step = t.Callable[[], None]
 
 def steps(story: Story) -> dict[str, Step]:
     """Every step by its name, in order."""
-    names = ("up", "again", "down_node", "edit", "push", "damage", "down")
+    names = ("up", "again", "mend", "one", "edit", "push", "damage", "down")
     return {name: getattr(story, name) for name in names}
