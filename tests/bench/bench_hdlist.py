@@ -4,10 +4,10 @@
 
 """Media files of 2,000 packages against createrepo_c: cold, unchanged, ten changed, each several times in one run.
 
-    python tests/bench/bench_hdlist.py [--packages 2000] [--runs 5] [--rpms FOLDER]
+    python tests/bench/bench_hdlist.py [--packages 2000] [--runs 5] [--rpms FOLDER] [--genhdlist2 COMMAND...]
 
 The packages come from one spec with many subpackages (rpmbuild needed) unless a folder with packages is named; every
-measured run is a process of its own, so that its peak memory is its own too.
+measured run is a process of its own, so that its peak memory is its own too. genhdlist2 is timed as a whole process.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def build(total: int, top: Path) -> Path:
 
 
 def change_ten(folder: Path) -> None:
-    """Ten packages become other builds: another description in the header, the same size."""
+    """Ten packages get another description in the header, of the same size; the second time the former one."""
     for path in sorted(folder.glob("*.rpm"))[5::200][:10]:
         data = path.read_bytes()
         path.unlink()
@@ -121,20 +121,34 @@ def createrepo(folder: Path, *words: str) -> dict[str, t.Any]:
     return {"seconds": time.perf_counter() - start, "cpu": after.ru_utime - before.ru_utime}
 
 
+def original(folder: Path, argv: list[str], xml_info: bool) -> dict[str, t.Any]:
+    """The original tool, cold."""
+    forget(folder)
+    start = time.perf_counter()
+    words = ["--clean", "--synthesis-filter", ".cz:gzip -9", *(["--xml-info"] if xml_info else [])]
+    subprocess.run([*argv, *words, str(folder)], check=True, capture_output=True)
+    return {"seconds": time.perf_counter() - start}
+
+
 def forget(folder: Path) -> None:
     for name in ("media_info", ".media_info", "repodata"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def round_of(folder: Path, options: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-    """Every case once, ours and createrepo_c's in turn."""
+def round_of(folder: Path, options: dict[str, t.Any], genhdlist2: list[str]) -> dict[str, dict[str, t.Any]]:
+    """Every case once, ours and those of the others in turn."""
+    before = {"genhdlist2 cold": original(folder, genhdlist2, options["xml_info"])} if genhdlist2 else {}
     forget(folder)
-    found = {"cold": ours(folder, options), "createrepo_c cold": createrepo(folder)}
+    found = {**before, "cold": ours(folder, options), "createrepo_c cold": createrepo(folder)}
+    if genhdlist2:
+        found["cold, as a process"] = {"seconds": found["cold"]["process"]}
     found["unchanged"] = ours(folder, options)
     found["createrepo_c --update"] = createrepo(folder, "--update")
     change_ten(folder)
     found["10 changed"] = ours(folder, options)
     found["createrepo_c --update, 10 changed"] = createrepo(folder, "--update")
+    # Changed back: genhdlist2 refuses packages whose digest does not fit.
+    change_ten(folder)
     assert (found["cold"]["changed"], found["unchanged"]["changed"], found["10 changed"]["changed"]) == (1, 0, 1)
     return found
 
@@ -153,6 +167,9 @@ def show(title: str, rounds: list[dict[str, dict[str, t.Any]]], total: int) -> N
     update = medians["createrepo_c --update"] / medians["unchanged"]
     print("unchanged: %.1f times the speed of createrepo_c --update" % update)
     changed = medians["createrepo_c --update, 10 changed"] / medians["10 changed"]
+    if "genhdlist2 cold" in medians:
+        ratio = medians["genhdlist2 cold"] / medians["cold, as a process"]
+        print("cold, as a process: %.2f times the speed of genhdlist2" % ratio)
     print("10 changed: %.2f times the speed of createrepo_c --update" % changed)
 
 
@@ -161,6 +178,7 @@ def main() -> None:
     parser.add_argument("--packages", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rpms", type=Path)
+    parser.add_argument("--genhdlist2", nargs="+", default=[])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-hdlist-") as name:
         source = args.rpms or build(args.packages, Path(name))
@@ -174,7 +192,7 @@ def main() -> None:
             ("the same with info, files and changelog XML (gzip)", {"xml_info": True, "xml": "gzip"}),
             ("the same with XML as lzma", {"xml_info": True, "xml": "lzma"}),
         ):
-            show(title, [round_of(folder, options) for _run in range(args.runs)], total)
+            show(title, [round_of(folder, options, args.genhdlist2) for _run in range(args.runs)], total)
 
 
 if __name__ == "__main__":
