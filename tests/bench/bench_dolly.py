@@ -19,6 +19,7 @@ import compileall
 import hashlib
 import io
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -35,11 +36,23 @@ BRIDGE = PREFIX + "br"
 
 
 class Figures(t.NamedTuple):
-    """One run: seconds, and CPU seconds of the server and of an average node."""
+    """One run: seconds, those that the server itself counts, CPU seconds of the server and of an average node, MiB of
+    the largest node."""
 
     wall: float
+    push: float
     server: float
     node: float
+    memory: float
+
+
+def sha256(path: Path) -> str:
+    """In small pieces: a child's peak memory begins with that of the process that forks it."""
+    hasher = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            hasher.update(block)
+    return hasher.hexdigest()
 
 
 def ip(*words: str) -> None:
@@ -122,8 +135,8 @@ def give_up(what: str, process: subprocess.Popen[bytes], folder: Path) -> t.NoRe
     sys.exit("%s: %s\n%s" % (what, process.args, "---\n".join(logs)))
 
 
-def finish(process: subprocess.Popen[bytes], folder: Path, until: float) -> float:
-    """Wait for the end; CPU seconds."""
+def finish(process: subprocess.Popen[bytes], folder: Path, until: float) -> tuple[float, float]:
+    """Wait for the end; CPU seconds and MiB."""
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
@@ -135,7 +148,7 @@ def finish(process: subprocess.Popen[bytes], folder: Path, until: float) -> floa
         time.sleep(0.002)
     if process.returncode:
         give_up("failed", process, folder)
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def broadcast(rack: Rack, tool: tuple[t.Any, t.Any], image: Path, digest: str, folder: Path) -> Figures:
@@ -146,37 +159,35 @@ def broadcast(rack: Rack, tool: tuple[t.Any, t.Any], image: Path, digest: str, f
     time.sleep(0.8)
     began = time.monotonic()
     first = rack.start(0, server(rack.count), folders[0])
-    cpu = [finish(process, folders[n], began + 300) for n, process in enumerate([first, *nodes])]
+    used = [finish(process, folders[n], began + 300) for n, process in enumerate([first, *nodes])]
     wall = time.monotonic() - began
     for one in folders[1:]:
-        if hashlib.sha256((one / "OUT").read_bytes()).hexdigest() != digest:
+        if sha256(one / "OUT") != digest:
             sys.exit("bad copy: %s" % one)
         for name in ("OUT", "OUT.dolly"):
             (one / name).unlink(missing_ok=True)
-    return Figures(wall, cpu[0], statistics.mean(cpu[1:]))
+    told = re.search(r"^([0-9.]+) s$", (folders[0] / "log").read_text(errors="replace"), re.M)
+    node, memory = statistics.mean(cpu for cpu, _mib in used[1:]), max(mib for _cpu, mib in used[1:])
+    return Figures(wall, float(told.group(1)) if told else 0.0, used[0][0], node, memory)
 
 
 def measure(tools: dict[str, tuple[t.Any, t.Any]], options: argparse.Namespace, folder: Path, image: Path) -> None:
     """Print a table, shaped and unshaped."""
-    size, digest = image.stat().st_size, hashlib.sha256(image.read_bytes()).hexdigest()
+    size, digest = image.stat().st_size, sha256(image)
     limit = size * 8 / options.mbit / 1e6
     print("%d bytes; at %d Mbit/s at least %.3f s; median of %d" % (size, options.mbit, limit, options.runs))
-    print(
-        "%-6s %3s %14s %8s %8s %10s %8s %12s" % ("tool", "N", "link", "wall s", "ratio", "MB/s", "CPU s", "CPU s/node")
-    )
+    print("tool   N        link   wall s  ratio  (server's clock)   MB/s  CPU s  CPU s/node  MiB/node")
     for count in options.nodes:
         for mbit in (options.mbit, 0):
             with Rack(count, mbit) as rack:
                 for name, tool in tools.items():
                     runs = [broadcast(rack, tool, image, digest, folder) for _run in range(options.runs)]
                     best = sorted(runs)[len(runs) // 2]
-                    ratio = "%.3f" % (best.wall / limit) if mbit else "-"
-                    link = "%d Mbit/s" % mbit if mbit else "not shaped"
-                    figures = (ratio, size / best.wall / 1e6, best.server, best.node)
-                    print(
-                        "%-6s %3d %14s %8.3f %8s %10.1f %8.2f %12.2f" % (name, count, link, best.wall, *figures),
-                        flush=True,
-                    )
+                    ratios = [seconds / limit if mbit and seconds else 0.0 for seconds in best[:2]]
+                    row = (name, count, "%d Mbit/s" % mbit if mbit else "no limit", best.wall, *ratios)
+                    print("%-4s %3d %11s %8.3f %6.3f %17.3f" % row, end="")
+                    rest = (size / best.wall / 1e6, best.server, best.node, best.memory)
+                    print("%7.1f %6.2f %11.2f %9.1f" % rest, flush=True)
 
 
 def main() -> None:
@@ -193,11 +204,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=memory) as name:
         folder = Path(name)
         image, program = folder / "image", folder / "program"
-        image.write_bytes(os.urandom(options.mb << 20))
+        with open(image, "wb") as stream:
+            for _mib in range(options.mb):
+                stream.write(os.urandom(1 << 20))
         # As byte code, like the agent in stage1.
         zipfile.ZipFile(io.BytesIO(pyz.build(server=True))).extractall(program)
         compileall.compile_dir(program, quiet=1)
-        tools = {"ours": ours(program, image, hashlib.sha256(image.read_bytes()).hexdigest())}
+        tools = {"ours": ours(program, image, sha256(image))}
         if options.peer:
             tools["peer"] = peer(os.path.abspath(options.peer), image)
         measure(tools, options, folder, image)
