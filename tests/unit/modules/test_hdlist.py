@@ -22,7 +22,10 @@ KEY = GOLDEN / "distrib" / "media" / "main" / "release" / "media_info" / "pubkey
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., dict[str, t.Any]]:
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    # Tests of controller plugins in the same process would make warnings go to the screen instead of the result.
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False, raising=False)
+
     def run(path: Path, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
         options = {"path": str(path), "_ansible_check_mode": check, "_ansible_diff": diff, **options}
         with patch_module_args(options), pytest.raises(SystemExit):
