@@ -25,6 +25,8 @@ _HEAD, _TAIL = b"cz[0", b"0]cz"
 # A block ends behind a name whose checksum says so: one changed file leaves the other blocks as they are.
 _ABOUT_FILES = 32
 _BLOCK_LIMIT = 1 << 20
+# Level 9 takes half as long again as 7 for two percent.
+_LEVEL = 7
 
 
 class Member(t.NamedTuple):
@@ -139,7 +141,7 @@ class Packer:
     A block whose files have the digests of one in ``known`` is taken from there.
     """
 
-    def __init__(self, pool: Executor, known: Packed | None = None, level: int = 9) -> None:
+    def __init__(self, pool: Executor, known: Packed | None = None, level: int = _LEVEL) -> None:
         self.pool = pool
         self.known = known or {}
         self.level = level
