@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 import typing as t
 from pathlib import Path
 
@@ -33,11 +34,15 @@ class Story:
     def __init__(self, rack: Rack) -> None:
         self.rack = rack
         self.clock: list[tuple[str, str]] = []
+        self._boots: dict[str, str] = {}
 
     def note(self, what: str, played: Played) -> None:
+        """Keep the seconds of a playbook, and the stages of each node that booted meanwhile."""
         self.clock.append((what, "%.0f s" % played.seconds))
         boots = dict(_LINE.findall(played.output))
-        self.clock.extend(("  boot of %s" % name, line) for name, line in sorted(boots.items()))
+        new = sorted(name for name in boots if boots[name] != self._boots.get(name))
+        self.clock.extend(("  boot of %s" % name, boots[name]) for name in new)
+        self._boots.update(boots)
 
     def up(self) -> None:
         """lab_up from nothing ends with every node up and one cluster."""
@@ -108,14 +113,23 @@ class Story:
         try:
             self.rack.kill(victim)
             self.rack.power(victim)
-            played = self.rack.play("status", "-e", "status_timeout=150", fails=True)
+            told = self._complaint(victim, 180)
         finally:
             self._flip()
-        found = [line for line in played.output.splitlines() if victim in line]
-        expect(any("SHA-256" in line or "digest" in line for line in found), "not named: %s" % found[-1:])
+        expect("SHA-256" in told, "not named: %s" % told)
+        self.clock.append(("a damaged image", told))
         self.rack.kill(victim)
         self.note("repair after a damaged image", self.rack.play("lab_up"))
         self._reachable()
+
+    def _complaint(self, victim: str, limit: float) -> str:
+        """What the timeline says of a node that does not come up."""
+        end = time.monotonic() + limit
+        line = ""
+        while time.monotonic() < end and "SHA-256" not in line:
+            lines = self.rack.play("status").output.splitlines()
+            line = next((found for found in reversed(lines) if found.startswith(victim + ":")), "")
+        return line
 
     def down(self) -> None:
         """lab_down leaves no process, file or mount, and twice is no error."""
