@@ -22,7 +22,7 @@ from .errors import LinkLost
 
 BEAT_SECONDS = 1.0
 # Unsent bytes past this mark do not make a socket writable: beats stay close behind the data.
-_LOW_WATER = 256 << 10
+_LOW_WATER = 1 << 20
 _HIGH_WATER = 128 << 10
 _FRAMES_PER_TURN = 64
 
