@@ -101,7 +101,8 @@ class Rack:
     def call(self, host: str, module: str, **options: t.Any) -> str:
         """Output of one module call on a host or group."""
         tool = str(Path(sys.executable).parent / "ansible")
-        rc, output = self._run([tool, host, "-m", module, "-a", json.dumps(options)], 180)
+        words = ["-a", json.dumps(options)] if options else []
+        rc, output = self._run([tool, host, "-m", module, *words], 180)
         expect(rc == 0, "%s on %s: %s" % (module, host, output.strip()[-300:]))
         return output
 
