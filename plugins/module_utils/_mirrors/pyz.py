@@ -10,17 +10,19 @@ The same sources give the same bytes: fixed order, fixed times, no compression.
 from __future__ import annotations
 
 import io
-import pkgutil
+import types
 import typing as t
 import zipfile
 
+from .. import _errors
 from .._host import errors, files, fileset, host
+from .._host.errors import ClusterError
 from .._media import switch
 from . import listing, model, probe, rsync, stage, sums, sync, tool
 
 TOP = "xtreemos_mirror"
 # Importing them makes Ansible carry them to the target, where this module reads their source.
-CARRIED = (errors, files, fileset, host, switch, listing, model, probe, rsync, stage, sums, sync, tool)
+CARRIED = (_errors, errors, files, fileset, host, switch, listing, model, probe, rsync, stage, sums, sync, tool)
 _MAIN = """\
 import sys
 
@@ -33,30 +35,30 @@ sys.exit(main())
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def read_source(room: str, name: str) -> bytes:
-    """The source of a module below module_utils, also when it was imported from a zip file. ``room`` may be empty."""
-    base = (__package__ or __name__.rpartition(".")[0]).rpartition(".")[0]
-    # An empty __init__.py may come back as None from Ansible's loader.
-    return pkgutil.get_data(base + "." + room if room else base, name + ".py") or b""
+def read_source(module: types.ModuleType) -> bytes:
+    """The source of a module, also when it was imported from a zip file."""
+    loader = t.cast("t.Any", module.__spec__.loader if module.__spec__ else None)
+    source = loader.get_source(module.__name__) if loader else None
+    if not source:
+        raise ClusterError("the source of %s cannot be read" % module.__name__, "install the collection anew")
+    return str(source).encode()
 
 
-def _names() -> list[tuple[str, str]]:
-    found = {("", "_errors")}
+def _files() -> dict[str, bytes]:
+    found = {TOP + "/__init__.py": b"", "__main__.py": _MAIN.encode()}
     for module in CARRIED:
         room, name = module.__name__.split(".")[-2:]
-        found.update({(room, name), (room, "__init__")})
-    return sorted(found)
+        folder = TOP if room == "module_utils" else "%s/%s" % (TOP, room)
+        found[folder + "/__init__.py"] = b""
+        found["%s/%s.py" % (folder, name)] = read_source(module)
+    return found
 
 
-def build(read: t.Callable[[str, str], bytes] | None = None) -> bytes:
-    """The zip file's bytes. ``read`` maps room and module to a source; the default reads this collection."""
-    read = read or read_source
-    rows = [("__main__.py", _MAIN.encode()), (TOP + "/__init__.py", b"")]
-    for room, name in _names():
-        rows.append(("/".join(part for part in (TOP, room, name + ".py") if part), read(room, name)))
+def build() -> bytes:
+    """The zip file's bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in rows:
+        for path, data in sorted(_files().items()):
             info = zipfile.ZipInfo(path, _TIME)
             info.external_attr = 0o644 << 16
             info.create_system = 3

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""New metadata beside the old, checked, then switched folder by folder. This module util is private to the collection."""
+"""New metadata beside the old, checked, then switched folder by folder. Private to the collection."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ def wrong_files(sums: t.Mapping[str, str], sync: Sync, metadata: bool) -> list[s
     """Paths that do not fit: of the metadata in the stage, or of the files in the tree."""
     root = stage_of(sync) if metadata else sync.dest
     part = {path: digest for path, digest in sums.items() if is_metadata(path) == metadata}
+    if sync.exclude:
+        # A mirror of a part has not everything that the source tells of.
+        part = {path: digest for path, digest in part.items() if os.path.lexists(os.path.join(root, path))}
     return misfits(part, lambda path: file_digest(os.path.join(root, path)))
 
 

@@ -89,7 +89,7 @@ def _judge(host: Host, ring: str, signature: str, signed: str) -> list[str]:
 
 
 def check_signature(host: Host, pubkey: str, key: str, signature: str, signed: str) -> None:
-    """ClusterError unless a key of the file ``pubkey`` signed, the one with the fingerprint ``key`` when it is given."""
+    """ClusterError unless a key of the file ``pubkey`` signed; with ``key``, the one with this fingerprint."""
     content = host.read(pubkey)
     if content is None:
         raise ClusterError("%s does not exist" % pubkey, "put the public key of the source there")

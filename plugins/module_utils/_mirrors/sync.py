@@ -22,6 +22,7 @@ from .._host.files import locked
 from .._host.host import Host
 from . import rsync, stage
 from .rsync import Sync, is_local, parse_syncs, read_changes
+from .sums import file_digest, misfits
 
 Params = t.Mapping[str, t.Any]
 ROUNDS = 4
@@ -144,7 +145,7 @@ def _pull(plan: SyncPlan, host: Host) -> None:
 def _push(plan: SyncPlan, host: Host) -> None:
     sync = plan.sync
     sums = stage.read_sums(sync, sync.source, host)
-    wrong = stage.misfits(sums, lambda path: stage.file_digest(os.path.join(sync.source, path)))
+    wrong = misfits(sums, lambda path: file_digest(os.path.join(sync.source, path)))
     if wrong:
         text = "sync %s: %d files do not fit SHA256SUMS: %s" % (sync.name, len(wrong), ", ".join(wrong[:3]))
         raise ClusterError(text, "publish again; nothing was sent")
