@@ -19,10 +19,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import ClusterError
-from .._host.files import locked
 from .._host.host import File, Host
 from .assuan import Agent, AgentError
-from .home import Home, read_passphrase
+from .copies import folder_lock
+from .home import Home, default_home, read_passphrase
 from .key import Signer, accepted, agent_sign, find_key, forget, open_signer, signers, try_signer
 from .packet import DIGESTS, armor, dearmor, draft, finished
 
@@ -47,7 +47,8 @@ class Judge:
         words = ["--no-autostart", "--status-fd", "1", "--verify", signature, path]
         done = self._home.gpg(words, check=False)
         valid = [line.split() for line in done.stdout.splitlines() if line.startswith("[GNUPG:] VALIDSIG ")]
-        return done.rc == 0 and len(valid) == 1 and valid[0][2].lower() in names
+        good = "[GNUPG:] GOODSIG " in done.stdout
+        return done.rc == 0 and good and len(valid) == 1 and valid[0][2].lower() in names
 
 
 @contextlib.contextmanager
@@ -151,7 +152,9 @@ def _write(plan: DetachedPlan, made: t.Mapping[str, bytes], suffix: str, signer:
             trial = os.path.join(folder, "%d.sig" % number)
             host.write_files({trial: File(made[path], 0o600)})
             if not by.fits(trial, path, frozenset([signer.fingerprint.lower()])):
-                raise ClusterError("the signature of %s does not verify" % path, "was it written to? nothing was changed")
+                raise ClusterError(
+                    "the signature of %s does not verify" % path, "was it written to? nothing was changed"
+                )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     host.write_files({target(path, suffix): File(made[path]) for path in plan.sign})
@@ -208,8 +211,9 @@ def run_detached(params: Params, check_mode: bool, host: Host) -> dict[str, t.An
         elif not params["key"]:
             raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
         else:
-            if not check_mode and files:
-                stack.enter_context(locked(_lock_file(), params["lock_timeout"]))
+            if not check_mode:
+                home = os.path.abspath(params["gnupg_home"] or default_home())
+                stack.enter_context(folder_lock(home, params["lock_timeout"]))
             plan, name = _present(files, params, check_mode, host)
     return {
         "changed": plan.changed,
@@ -217,8 +221,3 @@ def run_detached(params: Params, check_mode: bool, host: Host) -> dict[str, t.An
         "diff": plan.diff(suffix, name, before),
         "actions": [],
     }
-
-
-def _lock_file() -> str:
-    """One run of a user at a time."""
-    return os.path.join(tempfile.gettempdir(), ".detached-sign-%d.lock" % os.geteuid())
