@@ -18,8 +18,8 @@ extends_documentation_fragment:
 options:
   gnupg_home:
     description:
-      - The folder of GnuPG, made with mode 0700 when it is needed. By default E(GNUPGHOME) or C(~/.gnupg) of the user on
-        the host.
+      - The folder of GnuPG, made with mode 0700 when it is needed. By default E(GNUPGHOME) or C(~/.gnupg) of the user
+        on the host.
       - An agent that had to be started for it is ended again.
     type: path
   keys:
@@ -94,6 +94,13 @@ options:
           error.
         type: bool
         default: false
+  s2k_count:
+    description:
+      - For keys that this call makes, how often the passphrase is hashed, 65536 to 65011712. By default as often as
+        takes gpg-agent 0.1 seconds or more, and it does so for B(every) signature.
+      - A low count makes signing hundreds of times faster with a protected key, and a stolen key file easier to attack
+        when the passphrase can be guessed. With a random one of 20 characters or more it cannot.
+    type: int
   gpg_program:
     description: Another C(gpg).
     type: str
@@ -144,7 +151,8 @@ keys:
       does: [generate, export]
       fingerprints: [0074617058B3B3FD6614954EC07776CB9B642BD4]
 keyring:
-  description: Every key that is in the folder at the end, sorted by fingerprint. C(expires) is 0 or in seconds since 1970.
+  description:
+    - Every key that is in the folder at the end, sorted by fingerprint. C(expires) is 0 or in seconds since 1970.
   returned: success
   type: list
   elements: dict
@@ -194,6 +202,7 @@ KEY: dict[str, t.Any] = {
 ARGUMENTS: dict[str, t.Any] = {
     "gnupg_home": {"type": "path"},
     "keys": {"type": "list", "elements": "dict", "default": [], "options": KEY, "no_log": False},
+    "s2k_count": {"type": "int"},
     "gpg_program": {"type": "str"},
     "lock_timeout": {"type": "int", "default": 60},
 }

@@ -41,8 +41,8 @@ options:
   key:
     description:
       - Fingerprint of the key. A key id of 16 or 8 digits will do while it is the only one.
-      - Of a key with subkeys the newest one that signs is used, as C(gpg) does, and a signature of any of them is right.
-        The fingerprint of a subkey means that one.
+      - Of a key with subkeys the newest one that signs is used, as C(gpg) does, and a signature of any of them is
+        right. The fingerprint of a subkey means that one.
       - RSA and Ed25519; clients of 2009 presumably read RSA only.
     type: str
   gnupg_home:
@@ -66,8 +66,8 @@ options:
     description:
       - V(rpmsign) is rpm's own program, which calls gpg for each package.
       - V(agent) lets gpg-agent sign and writes the signature itself, which is much faster with Ed25519 keys.
-      - V(keyfile) reads an unprotected key from O(keyfile), for keys that are thrown away after a test. Needs the Python
-        library C(cryptography) on the host.
+      - V(keyfile) reads an unprotected key from O(keyfile), for keys that are thrown away after a test. Needs the
+        Python library C(cryptography) on the host.
     type: str
     choices: [rpmsign, agent, keyfile]
     default: rpmsign

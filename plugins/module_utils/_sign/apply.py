@@ -4,8 +4,8 @@
 
 """Batches of packages: copy, sign, verify, to disk, switch. This module util is private to the collection.
 
-A package that does not verify keeps its bytes and its name is told; the others go on. A full disk ends the run: what was
-switched is signed, everything else is as it was.
+A package that does not verify keeps its bytes and its name is told; the others go on. A full disk ends the run: what
+was switched is signed, everything else is as it was.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def run_batch(paths: t.Sequence[str], backend: Backend, wanted: Wanted, check: C
         if error.errno not in _OWN_FAULTS:
             raise
         if len(paths) == 1:
-            return {paths[0]: error.strerror}
+            return {paths[0]: str(error.strerror)}
     bad = {}
     for path in paths:
         bad.update(run_batch([path], backend, wanted, check))

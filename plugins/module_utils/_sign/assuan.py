@@ -100,7 +100,7 @@ class Agent:
             elif word == b"OK":
                 return Answer(bytes(data), status)
             elif word == b"ERR":
-                code, _blank, text = rest.decode("utf-8", "replace").partition(" ")
+                code, _space, text = rest.decode("utf-8", "replace").partition(" ")
                 raise AgentError(int(code) & 0xFFFF if code.isdigit() else 0, text.partition(" <")[0])
 
     def _inquired(self, what: bytes) -> None:

@@ -172,7 +172,7 @@ def file_signer(key: SecretKey) -> Sign:
             "install python3-cryptography on the host, or use backend: agent",
         )
     if key.algorithm == EDDSA:
-        edwards = ed25519.Ed25519PrivateKey.from_private_bytes(key.secrets[0].to_bytes(32, "big"))
+        edwards: t.Any = ed25519.Ed25519PrivateKey.from_private_bytes(key.secrets[0].to_bytes(32, "big"))
 
         def by_edwards(_kind: int, value: bytes) -> list[bytes]:
             made = edwards.sign(value)

@@ -70,13 +70,12 @@ def passphrase_path(secret: Passphrase) -> t.Iterator[str | None]:
     if secret.value is None:
         yield None
         return
-    if hasattr(os, "memfd_create"):
-        stream = open(os.memfd_create("passphrase"), "r+b", buffering=0)
-    else:
-        stream = tempfile.TemporaryFile(dir="/dev/shm", buffering=0)
-    with stream:
-        stream.write(secret.value + b"\n")
-        yield "/proc/%d/fd/%d" % (os.getpid(), stream.fileno())
+    handle = os.memfd_create("passphrase")
+    try:
+        os.write(handle, secret.value + b"\n")
+        yield "/proc/%d/fd/%d" % (os.getpid(), handle)
+    finally:
+        os.close(handle)
 
 
 class Home:
@@ -124,16 +123,29 @@ class Home:
         os.symlink(self.path, self.use)
 
     @contextlib.contextmanager
-    def agent(self) -> t.Iterator[str]:
-        """The socket of the running agent. One that was started for this is ended again."""
+    def agent(self, s2k_count: int = 0) -> t.Iterator[str]:
+        """The socket of the running agent. One that was started for this is ended again.
+
+        ``s2k_count`` is for an agent of its own: ClusterError when one runs already.
+        """
         self.demand()
         with contextlib.ExitStack() as stack:
             self._short(stack)
             path = self.socket()
             if not _answers(path):
                 stack.callback(self._conf, "--kill", "gpg-agent", check=False)
-                self._conf("--launch", "gpg-agent")
+                self._launch(s2k_count)
+            elif s2k_count:
+                raise ClusterError("gpg-agent runs already for %s" % self.path, "gpgconf --kill gpg-agent ends it")
             yield path
+
+    def _launch(self, s2k_count: int) -> None:
+        if not s2k_count:
+            self._conf("--launch", "gpg-agent")
+            return
+        program = self.host.which("gpg-agent") or "gpg-agent"
+        words = ["--homedir", self.use, "--quiet", "--s2k-count", str(s2k_count), "--daemon"]
+        self.host.run([program, *words])
 
     def connect(self, path: str, secret: Passphrase) -> Agent:
         """A connection that asks no human: it has the passphrase, or what the agent remembers, or fails."""

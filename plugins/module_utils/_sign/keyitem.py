@@ -130,7 +130,11 @@ def _item(item: t.Mapping[str, t.Any], host: Host) -> KeyItem:
     if new and fingerprint:
         raise ClusterError("%s: nobody knows its fingerprint beforehand" % new.user, "leave it out")
     label = fingerprint or (new.user if new else str(item.get("src") or "content"))
-    more = {"trust": item.get("trust") or "", "export": item.get("export") or "", "secret": bool(item.get("secret"))}
+    more: dict[str, t.Any] = {
+        "trust": item.get("trust") or "",
+        "export": item.get("export") or "",
+        "secret": bool(item.get("secret")),
+    }
     return KeyItem(label, absent, fingerprint, _data(item, host), new, **more)
 
 

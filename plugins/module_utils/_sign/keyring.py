@@ -209,13 +209,14 @@ def _delete(step: Step, gpg: t.Any) -> None:
         raise _failed(step, "deleting", done)
 
 
-def apply_keys(steps: t.Sequence[Step], home: Home) -> None:
-    """Carry the steps out; the folder is made with mode 0700."""
+def apply_keys(steps: t.Sequence[Step], home: Home, s2k_count: int = 0) -> None:
+    """Carry the steps out; the folder is made with mode 0700. ``s2k_count`` is for keys that are made."""
     gnupg = library()
     if not any(step.does for step in steps):
         return
     os.makedirs(home.path, mode=0o700, exist_ok=True)
-    with home.agent():
+    makes = any("generate" in step.does for step in steps)
+    with home.agent(s2k_count if makes else 0):
         gpg = gnupg.GPG(gpgbinary=home.program, gnupghome=home.use)
         for step in steps:
             _apply_one(step, gpg, home)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import typing as t
 
+from .._errors import ClusterError
 from .._host.host import Host
 from .copies import folder_lock
 from .home import Home
@@ -37,6 +38,9 @@ def _diff(steps: t.Sequence[Step]) -> list[dict[str, str]]:
 def run_keys(params: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result:
     """Plan and, unless in check mode, change the keys; the result in Ansible's form."""
     library()
+    count = params["s2k_count"]
+    if count is not None and not 65536 <= count <= 65011712:
+        raise ClusterError("s2k_count %d" % count, "65536 to 65011712")
     home = Home(host, params["gnupg_home"], params["gpg_program"])
     items = parse_items(params["keys"], host)
     with contextlib.ExitStack() as stack:
@@ -44,8 +48,8 @@ def run_keys(params: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Res
             stack.enter_context(folder_lock(home.path, params["lock_timeout"]))
         with _agent(home):
             steps = plan_keys(items, read_ring(home), home)
-            if not check_mode:
-                apply_keys(steps, home)
+        if not check_mode:
+            apply_keys(steps, home, count or 0)
         with _agent(home):
             keyring = listing(home)
     return {

@@ -69,7 +69,7 @@ def _expand(path: str, recurse: bool) -> list[str]:
         return [path]
     if not glob.has_magic(path):
         raise ClusterError("%s does not exist" % path, "paths are files, folders and patterns on the host")
-    found = []
+    found: list[str] = []
     for match in glob.glob(path, recursive=True):
         if os.path.isdir(match):
             found += _in_folder(match, recurse)
