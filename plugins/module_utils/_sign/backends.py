@@ -136,7 +136,7 @@ class ByAgent:
     """gpg-agent signs, and may keep the key on a smartcard; the packets are made here."""
 
     def __init__(self, home: Home, socket: str, signer: Signer, digest: str, secret: Passphrase) -> None:
-        self._connect = lambda: home.connect(socket, secret)
+        self._connect: t.Callable[[], Agent] = lambda: home.connect(socket, secret)
         self._signer = signer
         self._digest = digest
 

@@ -9,142 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from .._errors import ClusterError
 from .._host.host import Host
 from .apply import apply_batches
-from .backends import ALGORITHMS, Backend, ByAgent, ByFile, RpmSign, Unsigned
 from .copies import clean, folder_lock
-from .home import Home, Passphrase, passphrase_path, read_passphrase
-from .key import accepted, find_key, forget, normal, open_signer, signers, try_signer
-from .packet import SecretKey, public_part, secret_keys
-from .plan import DEFAULT_DIGEST, Plan, Wanted, batches, plan_packages
+from .plan import Plan, batches, plan_packages
 from .progress import Progress
 from .select import Package, read_packages, select
+from .sources import Params, Ready, Source, source_of
 from .verify import Verifier, verifier
 
-Params = t.Mapping[str, t.Any]
+Result = t.Dict[str, t.Any]
 Log = t.Callable[[str], None]
-
-
-@dataclass
-class Ready:
-    """A backend that was tried, what it makes, and the public key that judges it (None: signatures go)."""
-
-    backend: Backend
-    wanted: Wanted
-    after: tuple[str, ...] = ()
-    pubkey: bytes | None = None
-    warnings: tuple[str, ...] = ()
-
-
-class Source(t.Protocol):
-    """Where signatures come from. ``wanted`` costs little, ``ready`` is for runs that sign."""
-
-    @property
-    def wanted(self) -> Wanted: ...
-
-    def ready(self) -> t.ContextManager[Ready]: ...
-
-
-class NoKey:
-    """state: absent"""
-
-    wanted = Wanted()
-
-    @contextlib.contextmanager
-    def ready(self) -> t.Iterator[Ready]:
-        yield Ready(Unsigned(), self.wanted)
-
-
-def _line(algorithm: int, digest: str, fingerprint: str) -> tuple[str, ...]:
-    return ("header %s %s %s" % (ALGORITHMS[algorithm], digest, fingerprint.upper()),)
-
-
-class GpgKey:
-    """A key in a folder of GnuPG."""
-
-    def __init__(self, params: Params, host: Host) -> None:
-        self._host, self._params = host, params
-        self._secret = read_passphrase(host, params["passphrase_file"], params["passphrase"])
-        self._home = Home(host, params["gnupg_home"], params["gpg_program"])
-        self._key = find_key(self._home, params["key"])
-        self._digest = params["digest"] or DEFAULT_DIGEST
-        self.wanted = Wanted(accepted(self._key, params["key"]), params["digest"] or "")
-
-    @contextlib.contextmanager
-    def ready(self) -> t.Iterator[Ready]:
-        """The key has signed once, so that its passphrase is right."""
-        parts = signers(self._key, self._params["key"], time.time())
-        with contextlib.ExitStack() as stack:
-            socket = stack.enter_context(self._home.agent())
-            agent = stack.enter_context(self._home.connect(socket, self._secret))
-            signer = open_signer(agent, self._key, parts, self._home)
-            stack.callback(forget, agent, signer)
-            try_signer(agent, signer, self._secret)
-            idle = self._secret.value is not None and not signer.protected
-            note = "key %s has no passphrase, the one that was given is not used" % signer.fingerprint
-            # Of several parts of the key the one that signs is the wanted one now.
-            wanted = Wanted(frozenset([signer.fingerprint.lower()]), self._digest)
-            if self._params["backend"] == "agent":
-                backend: Backend = ByAgent(self._home, socket, signer, self._digest, self._secret)
-            else:
-                path = stack.enter_context(passphrase_path(self._secret if not idle else Passphrase(None)))
-                backend = RpmSign(self._host, self._home, signer.fingerprint, self._digest, path)
-            after = _line(signer.algorithm, self._digest, signer.fingerprint)
-            pubkey = self._home.export(self._key.fingerprint)
-            yield Ready(backend, wanted, after, pubkey, (note,) if idle else ())
-
-
-class FileKey:
-    """An exported secret key without a passphrase."""
-
-    def __init__(self, params: Params, host: Host) -> None:
-        path = params["keyfile"]
-        if not path or not params["throwaway"]:
-            raise ClusterError(
-                "backend keyfile reads an unprotected key from a file, which is for keys that are thrown away",
-                "give keyfile and throwaway: true, or take backend: agent",
-            )
-        if params["passphrase_file"] or params["passphrase"] is not None:
-            raise ClusterError("backend keyfile takes no passphrase", "use backend: agent for a protected key")
-        data = host.read(path)
-        if data is None:
-            raise ClusterError("keyfile %s does not exist" % path, "gpg --export-secret-keys writes it")
-        self._key = self._chosen(data, path, normal(params["key"]))
-        self._pubkey = public_part(data)
-        self._digest = params["digest"] or DEFAULT_DIGEST
-        self.wanted = Wanted(frozenset([self._key.fingerprint.lower()]), params["digest"] or "")
-
-    @staticmethod
-    def _chosen(data: bytes, path: str, name: str) -> SecretKey:
-        try:
-            keys = secret_keys(data)
-        except ValueError as error:
-            raise ClusterError("keyfile %s: %s" % (path, error), "an exported RSA or Ed25519 key without passphrase")
-        found = [key for key in keys.values() if key.fingerprint.endswith(name)]
-        if len(found) != 1:
-            raise ClusterError("keyfile %s does not hold key %s" % (path, name), "it holds " + ", ".join(sorted(keys)))
-        return found[0]
-
-    @contextlib.contextmanager
-    def ready(self) -> t.Iterator[Ready]:
-        key = self._key
-        wanted = Wanted(self.wanted.fingerprints, self._digest)
-        after = _line(key.algorithm, self._digest, key.fingerprint)
-        yield Ready(ByFile(key, self._digest), wanted, after, self._pubkey)
-
-
-def _source(params: Params, host: Host) -> Source:
-    if params["state"] == "absent":
-        return NoKey()
-    if not params["key"]:
-        raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
-    return FileKey(params, host) if params["backend"] == "keyfile" else GpgKey(params, host)
 
 
 def _jobs(params: Params) -> int:
@@ -209,9 +88,6 @@ def _work(plan: Plan, source: Source, params: Params, check_mode: bool, host: Ho
         return {"actions": actions, "warnings": list(ready.warnings)}
 
 
-Result = t.Dict[str, t.Any]
-
-
 def _lock_all(folders: t.Sequence[str], timeout: float, stack: contextlib.ExitStack) -> None:
     """Lock every folder and remove what a killed run has left there."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -237,7 +113,7 @@ def run_job(params: Params, check_mode: bool, host: Host, log: Log) -> Result:
 
     ``warnings`` are for the user. ClusterError before anything is changed where that can be known.
     """
-    source = _source(params, host)
+    source = source_of(params, host)
     files = select(params["paths"], params["recurse"], params["allow_empty"])
     with contextlib.ExitStack() as stack:
         if not check_mode:
