@@ -42,9 +42,14 @@ def draft(data: t.Any, algorithm: int, digest: str, fingerprint: str, created: i
     area = _subpacket(33, b"\4" + key) + _subpacket(2, struct.pack(">I", created))
     hashed = bytes([4, 0, algorithm, DIGESTS[digest]]) + struct.pack(">H", len(area)) + area
     loose = _subpacket(16, key[-8:])
+    return Draft(hashed, struct.pack(">H", len(loose)) + loose, covered(data, hashed))
+
+
+def covered(data: t.Any, hashed: bytes) -> bytes:
+    """The digest of the document, the hashed part of the signature and the trailer."""
     state = data.copy()
     state.update(hashed + b"\4\xff" + struct.pack(">I", len(hashed)))
-    return Draft(hashed, struct.pack(">H", len(loose)) + loose, state.digest())
+    return bytes(state.digest())
 
 
 def mpi(value: bytes) -> bytes:
