@@ -116,6 +116,11 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+def comparable(result: Result) -> Result:
+    """Without what differs in each run anyway."""
+    return {key: value for key, value in result.items() if key != "invocation"}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
