@@ -10,16 +10,15 @@ Secret parts never leave gpg: what is shown and compared comes from listings.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import ClusterError
 from .._host.host import File, Host
 from .home import Home
-from .key import Key, parse_colons
+from .key import Key
 from .keyitem import TRUST, KeyItem
+from .ring import Ring, Scanner, marks
 
 
 def library() -> t.Any:
@@ -32,50 +31,6 @@ def library() -> t.Any:
 
 
 @dataclass
-class Ring:
-    """What is in the folder: keys and owner trust by fingerprint, and which of them have a secret part."""
-
-    keys: dict[str, Key] = field(default_factory=dict)
-    secret: frozenset[str] = frozenset()
-    trust: dict[str, int] = field(default_factory=dict)
-
-
-def read_ring(home: Home) -> Ring:
-    if not os.path.isdir(home.path):
-        return Ring()
-    keys = parse_colons(home.gpg(["--with-colons", "--list-keys"], check=False).stdout)
-    held = parse_colons(home.gpg(["--with-colons", "--list-secret-keys"], check=False).stdout)
-    lines = home.gpg(["--export-ownertrust"], check=False).stdout.splitlines()
-    rows = [line.split(":") for line in lines if line and not line.startswith("#")]
-    trust = {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
-    return Ring({key.fingerprint: key for key in keys}, frozenset(key.fingerprint for key in held), trust)
-
-
-class Scanner:
-    """Looks into exported keys, in a folder of its own."""
-
-    def __init__(self, host: Host, program: str) -> None:
-        self._folder = tempfile.mkdtemp(prefix="gpg-key-")
-        self._home = Home(host, self._folder, program)
-
-    def __enter__(self) -> Scanner:
-        return self
-
-    def __exit__(self, *_error: t.Any) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def keys(self, data: bytes) -> list[Key]:
-        words = ["--no-autostart", "--with-colons", "--show-keys"]
-        return parse_colons(self._home.gpg(words, check=False, stdin=data).stdout)
-
-
-def _marks(key: Key) -> set[tuple[str, int, bool]]:
-    """What an import would change."""
-    parts = {(part.fingerprint, part.ends, part.validity == "r") for part in key.parts}
-    return parts | {(user, 0, False) for user in key.users}
-
-
-@dataclass
 class Step:
     """What has to be done for one key; ``fingerprints`` empty until a new key is made."""
 
@@ -84,20 +39,24 @@ class Step:
     does: list[str] = field(default_factory=list)
 
 
-def _plan_import(item: KeyItem, ring: Ring, scanner: Scanner) -> tuple[Step, list[Key]]:
+def _would_change(key: Key, item: KeyItem, ring: Ring, scanner: Scanner, home: Home) -> bool:
+    have = ring.keys.get(key.fingerprint)
+    if have is None or (key.parts[0].kind == "sec" and key.fingerprint not in ring.secret):
+        return True
+    if marks(key) <= marks(have):
+        return False
+    return scanner.news(home.export(key.fingerprint), item.data)
+
+
+def _plan_import(item: KeyItem, ring: Ring, scanner: Scanner, home: Home) -> tuple[Step, list[Key]]:
     found = scanner.keys(item.data)
     names = [key.fingerprint for key in found]
     if not found:
         raise ClusterError("%s holds no OpenPGP key" % item.label, "gpg --armor --export writes one")
     if item.fingerprint and names != [item.fingerprint]:
         raise ClusterError("not key %s but %s was given" % (item.fingerprint, ", ".join(names)), "do not trust it")
-    step = Step(item, names)
-    for key in found:
-        have = ring.keys.get(key.fingerprint)
-        lacks_secret = key.parts[0].kind == "sec" and key.fingerprint not in ring.secret
-        if (have is None or lacks_secret or not _marks(key) <= _marks(have)) and "import" not in step.does:
-            step.does.append("import")
-    return step, found
+    changes = any(_would_change(key, item, ring, scanner, home) for key in found)
+    return Step(item, names, ["import"] if changes else []), found
 
 
 def _plan_absent(item: KeyItem, ring: Ring) -> Step:
@@ -123,12 +82,12 @@ def _plan_new(item: KeyItem, ring: Ring) -> Step:
     return Step(item, fine, [] if fine else ["generate"])
 
 
-def _plan_one(item: KeyItem, ring: Ring, scanner: Scanner, host: Host) -> Step:
+def _plan_one(item: KeyItem, ring: Ring, scanner: Scanner, home: Home) -> Step:
     if item.absent:
         return _plan_absent(item, ring)
     keys: list[Key] = []
     if item.data:
-        step, keys = _plan_import(item, ring, scanner)
+        step, keys = _plan_import(item, ring, scanner, home)
     elif item.new:
         step = _plan_new(item, ring)
     elif item.fingerprint in ring.keys:
@@ -139,7 +98,7 @@ def _plan_one(item: KeyItem, ring: Ring, scanner: Scanner, host: Host) -> Step:
         keys = [ring.keys[name] for name in step.fingerprints]
     if item.trust and any(ring.trust.get(name) != TRUST[item.trust] for name in step.fingerprints or [""]):
         step.does.append("trust")
-    if item.export and not _exported(item.export, keys, scanner, host):
+    if item.export and not _exported(item.export, keys, scanner, home.host):
         step.does.append("export")
     return step
 
@@ -149,13 +108,13 @@ def _exported(path: str, keys: t.Sequence[Key], scanner: Scanner, host: Host) ->
     data = host.read(path)
     if not data or not keys or not data.startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----"):
         return False
-    return [_marks(key) for key in scanner.keys(data)] == [_marks(key) for key in keys]
+    return [marks(key) for key in scanner.keys(data)] == [marks(key) for key in keys]
 
 
 def plan_keys(items: t.Sequence[KeyItem], ring: Ring, home: Home) -> list[Step]:
     """ClusterError names the key."""
     with Scanner(home.host, home.program) as scanner:
-        return [_plan_one(item, ring, scanner, home.host) for item in items]
+        return [_plan_one(item, ring, scanner, home) for item in items]
 
 
 def actions(steps: t.Sequence[Step], home: Home) -> list[list[str]]:

@@ -15,7 +15,8 @@ from .._host.host import Host
 from .copies import folder_lock
 from .home import Home
 from .keyitem import parse_items
-from .keyring import Step, actions, apply_keys, library, listing, plan_keys, read_ring
+from .keyring import Step, actions, apply_keys, library, listing, plan_keys
+from .ring import read_ring
 
 Result = t.Dict[str, t.Any]
 

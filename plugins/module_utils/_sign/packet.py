@@ -180,12 +180,12 @@ def secret_keys(data: bytes) -> dict[str, SecretKey]:
 
 
 def public_part(data: bytes) -> bytes:
-    """The armored public key of an exported secret key."""
+    """The armored public key of an exported secret key; of a public one the same."""
     kept = []
     for kind, body in packets(dearmor(data)):
         if kind in (_SECRET, _SECRET_SUB):
             _numbers, end = _public_end(body)
             kept.append(framed(_PUBLIC if kind == _SECRET else _PUBLIC_SUB, body[:end]))
-        elif kind in (_USER, _SIGNATURE):
+        elif kind in (_PUBLIC, _PUBLIC_SUB, _USER, _SIGNATURE):
             kept.append(framed(kind, body))
     return armor(b"".join(kept), "PUBLIC KEY BLOCK")
