@@ -160,7 +160,8 @@ def _laid_out(items: t.Sequence[_Item]) -> bytes:
 def signature_area(rpm: Rpm, packets: t.Mapping[int, bytes]) -> bytes:
     """The bytes between lead and main header with ``packets`` (tag to packet) as the only signatures.
 
-    As long as before when the reserved space allows it, then the payload need not move; longer otherwise.
+    As long as before when the reserved space allows it, then the payload need not move; longer otherwise. Without
+    reserved space the length is that of the signatures.
     """
     old = rpm.signature
     keep = [tag for tag in old.index if tag not in SIGNATURE_TAGS and tag not in (_REGION, _RESERVED)]
@@ -168,7 +169,8 @@ def signature_area(rpm: Rpm, packets: t.Mapping[int, bytes]) -> bytes:
     items += [(tag, _BINARY, len(packet), packet) for tag, packet in packets.items()]
     items.sort()
     bare = _laid_out(items)
-    spare = len(old.body) - len(bare) - 16
+    # A package that has no reserved space gets none: without its signatures it is what it was.
+    spare = len(old.body) - len(bare) - 16 if _RESERVED in old else 0
     body = _laid_out([*items, (_RESERVED, _BINARY, spare, b"\0" * spare)]) if spare > 0 else bare
     area = MAGIC + body
     return area + b"\0" * (-len(area) % 8)
