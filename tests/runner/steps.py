@@ -153,6 +153,12 @@ def e2e(job: Job) -> None:
     job.run_tests(script, *job.args)
 
 
+def mirror(job: Job) -> None:
+    for program, package in (("dnf", "dnf"), ("rpmbuild", "rpm"), ("rsync", "rsync"), ("curl", "curl")):
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_mirror.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -175,6 +181,7 @@ STEPS: tuple[Step, ...] = (
     Step("ansible-lint", ("lint", "all"), ansible_lint),
     Step("sanity", ("sanity", "all"), sanity),
     Step("molecule", ("molecule", "all"), molecule),
+    Step("mirror", ("mirror", "all"), mirror),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )
