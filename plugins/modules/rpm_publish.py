@@ -20,8 +20,8 @@ description:
     by the next one.
   - The folders are C(PATH/VERSION/ARCH/media/MEDIUM/SECTION), C(PATH/VERSION/ARCH/media/debug/MEDIUM/SECTION) and
     C(PATH/VERSION/SRPMS/MEDIUM/SECTION). C(media.cfg) of each architecture is written from O(tree).
-  - A run that changed something writes C(PATH/timestamp) with the seconds since 1970, by which mirrors know how old
-    they are, and C(PATH/VERSION/SHA256SUMS) with the digests of the metadata.
+  - A run that changed something writes C(PATH/VERSION/timestamp) with the seconds since 1970, by which mirrors know how
+    old they are, and C(PATH/VERSION/SHA256SUMS) with the digests of the metadata.
   - Needs Python alone; C(rpmkeys) and C(gpg) for the gate V(signed), C(createrepo_c) for rpm-md, C(rpmlint) for its
     gate.
 extends_documentation_fragment:

@@ -58,6 +58,10 @@ class How:
     file_deps: frozenset[bytes] = frozenset()
     line_limit: int = 65535
     weak_tag: bytes = b"suggests"
+    elsewhere: t.Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, file: str) -> str:
+        return self.elsewhere.get(file) or os.path.join(self.folder, file)
 
 
 _REQUIRES = re.compile(rb"^@requires@(.*)$", re.M)
@@ -71,7 +75,7 @@ def _digest(data: bytes) -> str:
 
 def _read(how: How, entry: Entry) -> tuple[Part, bytes]:
     """A package from its file: its part and its header for hdlist.cz."""
-    package = read_rpm(os.path.join(how.folder, entry.file))
+    package = read_rpm(how.path(entry.file))
     header = package.header
     merged = merged_header(package)
     nvra = rpm.nvra(header)

@@ -20,7 +20,7 @@ from .gather import How, Medium, Part, gather
 from .md5sum import md5, render_md5sum
 from .options import HDLIST, MD5SUM, OWNED, PUBKEY, SYNTHESIS, XML, Options
 from .previous import Previous, nvra_of
-from .scan import Entry, State, parse_state, render_state, scan
+from .scan import NOTHING, Entry, Overlay, State, parse_state, render_state, scan
 from .switch import Switch
 from .synthesis import split_records
 from .xmlinfo import render_xml
@@ -141,10 +141,10 @@ def _unchanged(state: State, entries: t.Sequence[Entry], options: Options, diges
     return list(state.packages) == good and len(good) + len(state.bad) == len(entries)
 
 
-def plan_media(options: Options, host: Host) -> MediaPlan:
+def plan_media(options: Options, host: Host, overlay: Overlay = NOTHING) -> MediaPlan:
     """Compare the packages with the media files; ClusterError when packages are bad or there are none."""
     options.check()
-    entries = scan(options.path)
+    entries = scan(options.path, overlay)
     if not entries and not options.allow_empty:
         raise ClusterError("no *.rpm found in %s" % options.path, "set allow_empty to write media files all the same")
     state = parse_state(host.read(os.path.join(options.work, "state.json")))
@@ -157,7 +157,8 @@ def plan_media(options: Options, host: Host) -> MediaPlan:
         return MediaPlan(options, state, packages=len(state.packages), skipped=skipped, warnings=warnings)
     usable = state.options == options.text() and digests == state.outputs and SYNTHESIS in files
     previous = Previous(state, files, options.kinds, host) if usable else None
-    return _plan(options, host, entries, state if usable else State(repodata=state.repodata), previous, files, links)
+    state = state if usable else State(repodata=state.repodata)
+    return _plan(options, host, entries, state, previous, files, links, overlay)
 
 
 def _plan(
@@ -168,8 +169,17 @@ def _plan(
     previous: Previous | None,
     now: t.Mapping[str, bytes],
     links: t.Mapping[str, str],
+    overlay: Overlay,
 ) -> MediaPlan:
-    how = How(options.path, options.kinds, options.hdlist, options.file_deps, options.line_limit, options.weak_tag)
+    how = How(
+        options.path,
+        options.kinds,
+        options.hdlist,
+        options.file_deps,
+        options.line_limit,
+        options.weak_tag,
+        overlay.adds,
+    )
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         medium = gather(how, entries, pool, state.packages, previous, state.required, state.told)
         _checked(medium, options)

@@ -31,20 +31,32 @@ class Entry(t.NamedTuple):
         return self.file[: -len(".rpm")]
 
 
+class Overlay(t.NamedTuple):
+    """A folder as it is going to be: packages that come in (name to where they are now), names that go."""
+
+    adds: t.Mapping[str, str] = {}
+    drops: t.Collection[str] = ()
+
+
+NOTHING = Overlay()
+
+
 def _entry(name: str, found: os.stat_result, path: str) -> Entry:
     if not stat.S_ISREG(found.st_mode):
         raise ClusterError("%s/%s is no regular file" % (path, name), "remove it, or give it another name")
     return Entry(name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-def scan(path: str) -> list[Entry]:
+def scan(path: str, overlay: Overlay = NOTHING) -> list[Entry]:
     """The ``*.rpm`` files of a folder in the order of the media files; links count as what they point to."""
     found = []
+    gone = {*overlay.adds, *overlay.drops}
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.name.endswith(".rpm") and not entry.name.startswith("."):
+                if entry.name.endswith(".rpm") and not entry.name.startswith(".") and entry.name not in gone:
                     found.append(_entry(entry.name, entry.stat(), path))
+        found += [_entry(name, os.stat(place), path) for name, place in overlay.adds.items()]
     except OSError as error:
         name = error.filename or path
         raise ClusterError("cannot read %s: %s" % (name, error.strerror), "check the path and its permissions")

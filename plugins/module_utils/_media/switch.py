@@ -87,14 +87,30 @@ class Switch:
 
         ClusterError when it does not work out; the old set is then still there.
         """
+        self.prepare(files, links, drop)
+        self.commit()
+
+    def prepare(
+        self, files: t.Mapping[str, bytes], links: t.Mapping[str, str] | None = None, drop: t.Collection[str] = ()
+    ) -> None:
+        """The first half of :meth:`apply`: everything that needs space, nothing that a reader sees."""
         try:
             self.repair()
             self._build(files, links or {}, drop)
+        except OSError as error:
+            raise self._failure(error)
+
+    def commit(self) -> None:
+        """The second half: let what was prepared take the place of the old set."""
+        try:
             self._swap()
         except OSError as error:
-            shutil.rmtree(self.new, ignore_errors=True)
-            hint = "free space on that file system" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise ClusterError("cannot write %s: %s" % (self.folder, error.strerror), hint)
+            raise self._failure(error)
+
+    def _failure(self, error: OSError) -> ClusterError:
+        shutil.rmtree(self.new, ignore_errors=True)
+        hint = "free space on that file system" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return ClusterError("cannot write %s: %s" % (self.folder, error.strerror), hint)
 
     def _build(self, files: t.Mapping[str, bytes], links: t.Mapping[str, str], drop: t.Collection[str]) -> None:
         present = os.path.isdir(self.folder)
