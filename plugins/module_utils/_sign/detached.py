@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from .._errors import ClusterError
 from .._host.host import File, Host
 from .assuan import Agent, AgentError
-from .copies import folder_lock
-from .home import Home, default_home, read_passphrase
+from .home import Home, read_passphrase
 from .key import Signer, accepted, agent_sign, find_key, forget, open_signer, signers, try_signer
 from .packet import DIGESTS, armor, dearmor, draft, finished
 
@@ -179,7 +178,7 @@ def _absent(files: t.Sequence[str], params: Params, check_mode: bool, host: Host
 
 def _present(files: t.Sequence[str], params: Params, check_mode: bool, host: Host) -> tuple[DetachedPlan, str]:
     secret = read_passphrase(host, params["passphrase_file"], params["passphrase"])
-    home = Home(host, params["gnupg_home"], params["gpg_program"])
+    home = Home(host, params["gnupg_home"], params["gpg_program"], params["lock_timeout"])
     key = find_key(home, params["key"])
     with judge(home, home.export(key.fingerprint)) as by:
         plan = _plan(files, params["suffix"], accepted(key, params["key"]), by)
@@ -205,16 +204,12 @@ def run_detached(params: Params, check_mode: bool, host: Host) -> dict[str, t.An
     suffix = params["suffix"]
     before = {path: os.path.lexists(target(path, suffix)) for path in files}
     name = ""
-    with contextlib.ExitStack() as stack:
-        if params["state"] == "absent":
-            plan = _absent(files, params, check_mode, host)
-        elif not params["key"]:
-            raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
-        else:
-            if not check_mode:
-                home = os.path.abspath(params["gnupg_home"] or default_home())
-                stack.enter_context(folder_lock(home, params["lock_timeout"]))
-            plan, name = _present(files, params, check_mode, host)
+    if params["state"] == "absent":
+        plan = _absent(files, params, check_mode, host)
+    elif not params["key"]:
+        raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
+    else:
+        plan, name = _present(files, params, check_mode, host)
     return {
         "changed": plan.changed,
         "files": plan.rows(suffix),

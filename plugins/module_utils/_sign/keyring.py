@@ -45,7 +45,7 @@ def _would_change(key: Key, item: KeyItem, ring: Ring, scanner: Scanner, home: H
         return True
     if marks(key) <= marks(have):
         return False
-    return scanner.news(home.export(key.fingerprint), item.data)
+    return scanner.news(home.export(key.fingerprint, minimal=False), item.data)
 
 
 def _plan_import(item: KeyItem, ring: Ring, scanner: Scanner, home: Home) -> tuple[Step, list[Key]]:
@@ -169,11 +169,8 @@ def _delete(step: Step, gpg: t.Any) -> None:
 
 
 def apply_keys(steps: t.Sequence[Step], home: Home, s2k_count: int = 0) -> None:
-    """Carry the steps out; the folder is made with mode 0700. ``s2k_count`` is for keys that are made."""
+    """Carry the steps out; ``s2k_count`` is for keys that are made."""
     gnupg = library()
-    if not any(step.does for step in steps):
-        return
-    os.makedirs(home.path, mode=0o700, exist_ok=True)
     makes = any("generate" in step.does for step in steps)
     with home.agent(s2k_count if makes else 0):
         gpg = gnupg.GPG(gpgbinary=home.program, gnupghome=home.use)

@@ -89,7 +89,8 @@ def select(paths: t.Sequence[str], recurse: bool = False, allow_empty: bool = Fa
         for file in files:
             folder, name = os.path.split(file)
             found.setdefault(os.path.join(os.path.realpath(folder), name), file)
-    return sorted(found.values())
+    # A link to a package that is meant too stays a link.
+    return sorted(file for file in found.values() if not (os.path.islink(file) and os.path.realpath(file) in found))
 
 
 def read_packages(files: t.Iterable[str]) -> Selection:
