@@ -99,7 +99,7 @@ options:
     choices: [fail, skip]
     default: fail
   jobs:
-    description: How many batches of at most 50 packages are signed at a time. By default one per processor, at most 4.
+    description: How many batches of at most 50 packages are signed at a time. By default two per processor, at most 4.
     type: int
   progress_file:
     description: Append a line C(n of m) to this file after each batch; the system log gets it too.
