@@ -37,9 +37,8 @@ def target(path: str, suffix: str) -> str:
 class Judge:
     """gpg with one public key and nothing else."""
 
-    def __init__(self, home: Home, pubkey: bytes, folder: str) -> None:
-        self._home = Home(home.host, folder, home.program)
-        self._home.gpg(["--no-autostart", "--import"], stdin=pubkey)
+    def __init__(self, home: Home) -> None:
+        self._home = home
 
     def fits(self, signature: str, path: str, names: frozenset[str]) -> bool:
         """Whether the file ``signature`` is one of ``path``, made by one of the keys ``names``."""
@@ -52,11 +51,12 @@ class Judge:
 
 @contextlib.contextmanager
 def judge(home: Home, pubkey: bytes) -> t.Iterator[Judge]:
-    folder = tempfile.mkdtemp(prefix="detached-sign-")
+    place = Home(home.host, tempfile.mkdtemp(prefix="detached-sign-"), home.program)
     try:
-        yield Judge(home, pubkey, folder)
+        place.gpg(["--no-autostart", "--import"], stdin=pubkey)
+        yield Judge(place)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        place.discard()
 
 
 def _content_digest(path: str, digest: str) -> t.Any:

@@ -134,6 +134,11 @@ class Home:
     def socket(self) -> str:
         return unquote(self._conf("--list-dirs", "agent-socket"))
 
+    def discard(self) -> None:
+        """Remove the folder, a temporary one, and the one for its sockets, which lies elsewhere on some systems."""
+        self._conf("--remove-socketdir", check=False)
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def _short(self, stack: contextlib.ExitStack) -> None:
         """A short way to a folder deep down."""
         inside = self.socket().startswith(self.path + "/")

@@ -90,8 +90,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Keys]:
     made.gpg("--delete-secret-keys", made.public)
     made.stop()
     yield made
-    assert not made.agent_runs()
-    made.stop()
+    try:
+        assert not made.agent_runs()
+    finally:
+        made.stop()
+        subprocess.run(["gpgconf", "--homedir", str(home), "--remove-socketdir"], check=False)
 
 
 @pytest.fixture

@@ -207,7 +207,8 @@ def test_a_folder_deep_down(tmp_path: Path, keys: Keys) -> None:
     home = Home(LocalHost(), str(deep / "home"))
     with home.agent() as path:
         assert len(path) < 108 and os.path.samefile(home.use, keys.home)
-        place = os.path.dirname(home.use)
+        # Where there is /run/user, gpg puts its sockets there and any path will do.
+        place = os.path.dirname(home.use) if path.startswith(home.use) else "/nonexistent"
     assert home.use == home.path and not os.path.exists(place)
 
 
