@@ -259,6 +259,16 @@ def test_a_passphrase_that_nobody_needs(sign: Call) -> None:
         sign(state="absent")
 
 
+@pytest.mark.parametrize("backend", ["rpmsign", "agent"])
+def test_what_the_agent_knows_already(folder: Path, keys: Keys, sign: Call, backend: str) -> None:
+    try:
+        keys.gpg("--passphrase", PASSPHRASE, "--local-user", keys.locked, "--detach-sign", stdin="x", text=False)
+        assert sign("locked", backend=backend)["changed"] and keys.agent_runs()
+    finally:
+        keys.stop()
+    assert not sign("locked", backend=backend)["changed"]
+
+
 # Bad packages.
 
 
