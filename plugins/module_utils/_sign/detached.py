@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from .assuan import Agent, AgentError
 from .home import Home, read_passphrase
 from .key import Signer, accepted, agent_sign, find_key, forget, open_signer, signers, try_signer
 from .packet import DIGESTS, armor, dearmor, draft, finished
+from .scratch import scratch
 
 Params = t.Mapping[str, t.Any]
 SUFFIXES = {"asc": ".asc", "sig": ".sig", "gpg": ".gpg"}
@@ -51,12 +50,13 @@ class Judge:
 
 @contextlib.contextmanager
 def judge(home: Home, pubkey: bytes) -> t.Iterator[Judge]:
-    place = Home(home.host, tempfile.mkdtemp(prefix="detached-sign-"), home.program)
-    try:
-        place.gpg(["--no-autostart", "--import"], stdin=pubkey)
-        yield Judge(place)
-    finally:
-        place.discard()
+    with scratch("detached-sign-") as folder:
+        place = Home(home.host, folder, home.program)
+        try:
+            place.gpg(["--no-autostart", "--import"], stdin=pubkey)
+            yield Judge(place)
+        finally:
+            place.discard()
 
 
 def _content_digest(path: str, digest: str) -> t.Any:
@@ -145,8 +145,7 @@ def _plan(files: t.Sequence[str], suffix: str, names: frozenset[str], by: Judge)
 
 def _write(plan: DetachedPlan, made: t.Mapping[str, bytes], suffix: str, signer: Signer, by: Judge, host: Host) -> None:
     """Each signature is verified before the first one takes its place."""
-    folder = tempfile.mkdtemp(prefix="detached-sign-")
-    try:
+    with scratch("detached-sign-") as folder:
         for number, path in enumerate(plan.sign):
             trial = os.path.join(folder, "%d.sig" % number)
             host.write_files({trial: File(made[path], 0o600)})
@@ -154,8 +153,6 @@ def _write(plan: DetachedPlan, made: t.Mapping[str, bytes], suffix: str, signer:
                 raise ClusterError(
                     "the signature of %s does not verify" % path, "was it written to? nothing was changed"
                 )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     host.write_files({target(path, suffix): File(made[path]) for path in plan.sign})
 
 

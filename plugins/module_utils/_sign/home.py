@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import socket
-import tempfile
 import time
 import typing as t
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from .._errors import ClusterError
 from .._host.host import Completed, Host
 from .assuan import Agent
 from .copies import folder_lock
+from .scratch import scratch
 
 # The longest path of a local socket is 107 bytes, and the agent makes one with this name.
 _LONGEST_SOCKET, _LONGEST_NAME = 107, "/S.gpg-agent.browser"
@@ -144,8 +144,7 @@ class Home:
         inside = self.socket().startswith(self.path + "/")
         if not inside or len(os.fsencode(self.path + _LONGEST_NAME)) <= _LONGEST_SOCKET:
             return
-        place = tempfile.mkdtemp(prefix="gpg-", dir="/tmp")
-        stack.callback(shutil.rmtree, place, True)
+        place = stack.enter_context(scratch("gpg-home-", "/tmp"))
         stack.callback(setattr, self, "use", self.path)
         self.use = os.path.join(place, "h")
         os.symlink(self.path, self.use)

@@ -19,6 +19,7 @@ from .home import Home
 from .key import Key
 from .keyitem import TRUST, KeyItem
 from .ring import Ring, Scanner, marks
+from .scratch import scratch
 
 
 def library() -> t.Any:
@@ -113,7 +114,7 @@ def _exported(path: str, keys: t.Sequence[Key], scanner: Scanner, host: Host) ->
 
 def plan_keys(items: t.Sequence[KeyItem], ring: Ring, home: Home) -> list[Step]:
     """ClusterError names the key."""
-    with Scanner(home.host, home.program) as scanner:
+    with scratch("gpg-key-") as folder, Scanner(home.host, home.program, folder) as scanner:
         return [_plan_one(item, ring, scanner, home) for item in items]
 
 

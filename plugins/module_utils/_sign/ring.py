@@ -40,8 +40,8 @@ def read_ring(home: Home) -> Ring:
 class Scanner:
     """Looks into exported keys, in a folder of its own."""
 
-    def __init__(self, host: Host, program: str) -> None:
-        self._folder = tempfile.mkdtemp(prefix="gpg-key-")
+    def __init__(self, host: Host, program: str, folder: str) -> None:
+        self._folder = folder
         self._home = Home(host, self._folder, program)
         self._more: list[Home] = []
 
