@@ -6,11 +6,12 @@
 
 The order is what a reader of the tree may see: new packages are there before the metadata name them, and old ones go
 after the metadata have forgotten them. Until every package is in place the journal says ``adding`` and a run that
-finds it undoes; from then on it says ``switching`` and a run that finds it finishes.
+finds it undoes; from then on it says ``switching``, when packages leave ``leaving``, and a run that finds it finishes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from .layout import Layout
 from .metadata import apply_metadata, make_folders, plan_metadata, write_sums
 from .plan import Moves
 
-ADDING, SWITCHING, UNDOING = "adding", "switching", "undoing"
+ADDING, SWITCHING, LEAVING, UNDOING = "adding", "switching", "leaving", "undoing"
 Step = t.Callable[[str], None]
 
 
@@ -137,6 +138,9 @@ def _finish(journal: Journal, layout: Layout, host: Host, step: Step) -> None:
     metadata = plan_metadata(layout, host, {}, journal.drops)
     apply_metadata(metadata, host)
     step("metadata")
+    # From here on files are gone that an undo would need.
+    journal.phase = LEAVING
+    write_journal(journal, layout, host)
     _drop(journal, layout, step)
     # The links that are gone changed the marks by which the next run knows the packages.
     apply_metadata(plan_metadata(layout, host, {}, ()), host)
@@ -163,7 +167,7 @@ def recover(layout: Layout, host: Host) -> str:
     if journal is None:
         return ""
     make_folders(layout)
-    if journal.phase == SWITCHING:
+    if journal.phase in (SWITCHING, LEAVING):
         _clear_halves(layout)
         _finish(journal, layout, host, no_step)
         return "finished"
@@ -174,11 +178,11 @@ def recover(layout: Layout, host: Host) -> str:
 def pending(layout: Layout, host: Host) -> str:
     """What :func:`recover` would do."""
     journal = read_journal(layout, host)
-    return "" if journal is None else "finished" if journal.phase == SWITCHING else "undone"
+    return "" if journal is None else "finished" if journal.phase in (SWITCHING, LEAVING) else "undone"
 
 
 def publish(moves: Moves, mail: t.Sequence[str], layout: Layout, host: Host, step: Step = no_step) -> None:
-    """Carry the moves out; when that fails, everything is as it was before."""
+    """Carry the moves out; when that fails before packages leave, everything is as it was, else the next run finishes."""
     journal = Journal(ADDING, moves.adds, moves.drops, moves.incoming, list(mail))
     make_folders(layout)
     write_journal(journal, layout, host)
@@ -190,11 +194,10 @@ def publish(moves: Moves, mail: t.Sequence[str], layout: Layout, host: Host, ste
         step("placed")
         _finish(journal, layout, host, step)
     except (OSError, ClusterError) as error:
-        try:
-            _undo(journal, layout, host)
-        except (OSError, ClusterError):
-            # The journal stays: the next run undoes.
-            pass
+        if journal.phase != LEAVING:
+            # When this fails too, the journal stays, and the next run undoes.
+            with contextlib.suppress(OSError, ClusterError):
+                _undo(journal, layout, host)
         if isinstance(error, ClusterError):
             raise
         raise ClusterError("cannot write %s: %s" % (error.filename or layout.root, error.strerror), "free some space")
