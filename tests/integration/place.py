@@ -34,19 +34,19 @@ echo {name} {version} > %{{buildroot}}/usr/share/{name}/line
 %files
 /usr/share/{name}/line
 """
-_MOUNT_SOLVER = """\
-import gzip, solv, sys, tempfile
+_SOLVER = """\
+import solv, sys
 pool = solv.Pool()
+pool.setdisttype(solv.Pool.DISTTYPE_RPM)
 pool.setarch("x86_64")
 repo = pool.add_repo("updates")
-with tempfile.NamedTemporaryFile(suffix=".txt") as plain:
-    plain.write(gzip.open(sys.argv[1]).read())
-    plain.flush()
-    repo.add_mdk(solv.xfopen(plain.name))
+with open(sys.argv[1], "rb") as stream:
+    # The name tells libsolv how it is packed.
+    assert repo.add_mdk(solv.xfopen_fd("x.gz", stream.fileno()), 0)
 pool.createwhatprovides()
 solver = pool.Solver()
 problems = solver.solve([pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_NAME, pool.str2id(sys.argv[2]))])
-print(problems and "problems" or " ".join(sorted(one.name for one in solver.transaction().newpackages())))
+print(problems and [str(one) for one in problems] or " ".join(sorted(one.name for one in solver.transaction().newpackages())))
 """
 
 
@@ -189,7 +189,7 @@ class Mirror:
             path,
             "%s/xtreemos/2.1/x86_64/media/%s/media_info/synthesis.hdlist.cz" % (self.url, section),
         )
-        return run("/usr/bin/python3", "-c", _MOUNT_SOLVER, path, name).strip()
+        return run("/usr/bin/python3", "-c", _SOLVER, path, name).strip()
 
 
 # Where the role writes, below the folder of the mirror.
