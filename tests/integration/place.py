@@ -46,7 +46,8 @@ with open(sys.argv[1], "rb") as stream:
 pool.createwhatprovides()
 solver = pool.Solver()
 problems = solver.solve([pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_NAME, pool.str2id(sys.argv[2]))])
-print(problems and [str(one) for one in problems] or " ".join(sorted(one.name for one in solver.transaction().newpackages())))
+names = sorted(one.name for one in solver.transaction().newpackages())
+print(problems and [str(one) for one in problems] or " ".join(names))
 """
 
 
