@@ -117,7 +117,7 @@ class Mirror:
     def _ansible(self, tool: str, *words: str, fails: bool = False) -> str:
         env = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         env["ANSIBLE_HOME"] = str(self.folder / "ansible")
-        argv = [Path(sys.executable).parent / tool, "-i", self.folder / "hosts.yml", *words]
+        argv: list[str | Path] = [Path(sys.executable).parent / tool, "-i", self.folder / "hosts.yml", *words]
         return run(*argv, env=env, fails=fails)
 
     def play(self, name: str, *words: str, fails: bool = False) -> tuple[str, int]:
@@ -155,7 +155,7 @@ class Mirror:
         top.mkdir(exist_ok=True)
         spec = top / (name + ".spec")
         spec.write_text(_SPEC.format(name=name, version=version, more=more))
-        defines = {
+        defines: dict[str, str | Path] = {
             "_topdir": top,
             "_rpmdir": place,
             "_tmppath": top,
@@ -175,7 +175,14 @@ class Mirror:
             "[main]\nreposdir=%s\ncachedir=%s/cache-%s\nlogdir=%s\n" % (repos, client, root, client)
         )
         place = self.folder / "roots" / root
-        fixed = ["-y", "-c", client / "dnf.conf", "--installroot=%s" % place, "--releasever=2.1", "--forcearch=x86_64"]
+        fixed: list[str | Path] = [
+            "-y",
+            "-c",
+            client / "dnf.conf",
+            "--installroot=%s" % place,
+            "--releasever=2.1",
+            "--forcearch=x86_64",
+        ]
         return run(
             "dnf", *fixed, "--setopt=install_weak_deps=False", "--setopt=reposdir=%s" % repos, *words, fails=fails
         )

@@ -127,7 +127,12 @@ def test_a_package_of_a_stranger_is_refused_twice(mirror: Mirror) -> None:
     output = mirror.call("gpg_key", gnupg_home=home, keys=[key])
     name = output.split('"fingerprint": "')[1].split('"')[0]
     mirror.call("rpm_sign", paths=[str(package)], gnupg_home=home, key=name, backend="agent")
-    tree = {"path": str(mirror.root / "xtreemos"), "distribution": "XtreemOS", "version": "2.1", "arches": ["x86_64"]}
+    tree: dict[str, t.Any] = {
+        "path": str(mirror.root / "xtreemos"),
+        "distribution": "XtreemOS",
+        "version": "2.1",
+        "arches": ["x86_64"],
+    }
     tree = {**tree, "media": [{"name": "main"}], "pubkey": str(mirror.root / "RPM-GPG-KEY")}
     told = mirror.call("rpm_publish", tree=tree, to="main/updates", fails=True, **{"from": str(strange)})
     assert "evil" in told and "evil-1.0-1.noarch.rpm" not in section(mirror, "main/updates")
