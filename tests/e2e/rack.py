@@ -113,6 +113,18 @@ class Rack:
         expect(rc == 0, "%s on %s: %s" % (" ".join(argv), host, output.strip()[-300:]))
         return output.strip()
 
+    def type_page(self, page: Path) -> str:
+        """Type the shell blocks of a document, as a reader would with this rack; what they printed."""
+        blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        expect(blocks, "%s has nothing to type" % page.name)
+        told = []
+        for block in blocks:
+            words = block.replace(".lab/", "%s/" % self.state)
+            rc, output = self._run(["bash", "-euo", "pipefail", "-c", words], PLAYBOOK_LIMIT)
+            expect(rc == 0, "%s: %s: %s" % (page.name, block.splitlines()[0], _worst(output)))
+            told.append(output)
+        return "".join(told)
+
     def power(self, *names: str) -> None:
         """Switch machines on."""
         vms = ["{{ hostvars['%s'].lab_vm }}" % name for name in names]

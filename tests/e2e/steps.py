@@ -12,7 +12,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from .rack import Played, Rack, expect
+from .rack import ROOT, Played, Rack, expect
 
 EDIT = Path(__file__).resolve().parent / "inventory" / "edit.yml"
 WORD = "xtreemos.e2e=1"
@@ -131,6 +131,17 @@ class Story:
             line = next((found for found in reversed(lines) if found.startswith(victim + ":")), "")
         return line
 
+    def mirror(self) -> None:
+        """The page "Run a mirror", word for word: from rpmbuild to dnf; then a run that changes nothing."""
+        begun = time.monotonic()
+        told = self.rack.type_page(ROOT / "docs" / "howto-mirror.md")
+        self.clock.append(("a mirror, from its page", "%.0f s" % (time.monotonic() - begun)))
+        expect(told.count("\nhello\n") >= 1, "the package was not installed")
+        expect("xtreemos.2.1.x86_64.list: 1 mirrors" in told, "the timer's program made no list")
+        again = self.rack.play("mirror")
+        self.note("second run of the mirror", again)
+        expect(not again.changed(), "a second run changed %s" % again.changed())
+
     def down(self) -> None:
         """lab_down leaves no process, file or mount, and twice is no error."""
         self.note("down", self.rack.play("lab_down"))
@@ -168,5 +179,5 @@ Step = t.Callable[[], None]
 
 def steps(story: Story) -> dict[str, Step]:
     """Every step by its name, in order."""
-    names = ("up", "again", "mend", "one", "edit", "push", "damage", "down")
+    names = ("up", "again", "mend", "one", "edit", "push", "damage", "mirror", "down")
     return {name: getattr(story, name) for name in names}

@@ -34,19 +34,20 @@ echo {name} {version} > %{{buildroot}}/usr/share/{name}/line
 %files
 /usr/share/{name}/line
 """
-_MOUNT_SOLVER = """\
-import gzip, solv, sys, tempfile
+_SOLVER = """\
+import solv, sys
 pool = solv.Pool()
+pool.setdisttype(solv.Pool.DISTTYPE_RPM)
 pool.setarch("x86_64")
 repo = pool.add_repo("updates")
-with tempfile.NamedTemporaryFile(suffix=".txt") as plain:
-    plain.write(gzip.open(sys.argv[1]).read())
-    plain.flush()
-    repo.add_mdk(solv.xfopen(plain.name))
+with open(sys.argv[1], "rb") as stream:
+    # The name tells libsolv how it is packed.
+    assert repo.add_mdk(solv.xfopen_fd("x.gz", stream.fileno()), 0)
 pool.createwhatprovides()
 solver = pool.Solver()
 problems = solver.solve([pool.Job(solv.Job.SOLVER_INSTALL | solv.Job.SOLVER_SOLVABLE_NAME, pool.str2id(sys.argv[2]))])
-print(problems and "problems" or " ".join(sorted(one.name for one in solver.transaction().newpackages())))
+names = sorted(one.name for one in solver.transaction().newpackages())
+print(problems and [str(one) for one in problems] or " ".join(names))
 """
 
 
@@ -116,7 +117,7 @@ class Mirror:
     def _ansible(self, tool: str, *words: str, fails: bool = False) -> str:
         env = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         env["ANSIBLE_HOME"] = str(self.folder / "ansible")
-        argv = [Path(sys.executable).parent / tool, "-i", self.folder / "hosts.yml", *words]
+        argv: list[str | Path] = [Path(sys.executable).parent / tool, "-i", self.folder / "hosts.yml", *words]
         return run(*argv, env=env, fails=fails)
 
     def play(self, name: str, *words: str, fails: bool = False) -> tuple[str, int]:
@@ -154,7 +155,7 @@ class Mirror:
         top.mkdir(exist_ok=True)
         spec = top / (name + ".spec")
         spec.write_text(_SPEC.format(name=name, version=version, more=more))
-        defines = {
+        defines: dict[str, str | Path] = {
             "_topdir": top,
             "_rpmdir": place,
             "_tmppath": top,
@@ -174,7 +175,14 @@ class Mirror:
             "[main]\nreposdir=%s\ncachedir=%s/cache-%s\nlogdir=%s\n" % (repos, client, root, client)
         )
         place = self.folder / "roots" / root
-        fixed = ["-y", "-c", client / "dnf.conf", "--installroot=%s" % place, "--releasever=2.1", "--forcearch=x86_64"]
+        fixed: list[str | Path] = [
+            "-y",
+            "-c",
+            client / "dnf.conf",
+            "--installroot=%s" % place,
+            "--releasever=2.1",
+            "--forcearch=x86_64",
+        ]
         return run(
             "dnf", *fixed, "--setopt=install_weak_deps=False", "--setopt=reposdir=%s" % repos, *words, fails=fails
         )
@@ -189,7 +197,7 @@ class Mirror:
             path,
             "%s/xtreemos/2.1/x86_64/media/%s/media_info/synthesis.hdlist.cz" % (self.url, section),
         )
-        return run("/usr/bin/python3", "-c", _MOUNT_SOLVER, path, name).strip()
+        return run("/usr/bin/python3", "-c", _SOLVER, path, name).strip()
 
 
 # Where the role writes, below the folder of the mirror.

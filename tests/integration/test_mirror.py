@@ -43,8 +43,6 @@ def test_the_playbook_publishes_what_came_in(mirror: Mirror) -> None:
     mirror.serve()
     output, changes = mirror.play("mirror")
     assert changes == 1, output  # the list: now that something answers, it can be written
-    output, changes = mirror.play("mirror")
-    assert changes == 0, output
     lines = (mirror.root / "lists/xtreemos.2.1.x86_64.list").read_text()
     assert lines == "version=2.1,arch=x86_64,type=distrib,url=%s/xtreemos/2.1/x86_64\n" % mirror.url
 
@@ -106,10 +104,11 @@ def test_another_mirror_pulls_what_the_key_vouches_for(mirror: Mirror) -> None:
     assert "SUCCESS" in mirror.call("mirror_sync", syncs=[sync])
     theirs, ours = (_files(place) for place in (mirror.tree, dest))
     assert ours == theirs
-    (mirror.tree / "SHA256SUMS").write_bytes((mirror.tree / "SHA256SUMS").read_bytes().replace(b"0", b"1", 1))
+    sums = (mirror.tree / "SHA256SUMS").read_bytes()
+    (mirror.tree / "SHA256SUMS").write_bytes(sums.replace(b"0", b"1", 1))
     assert "no good signature" in mirror.call("mirror_sync", syncs=[sync], fails=True)
     assert _files(dest) == theirs
-    mirror.play("mirror")
+    (mirror.tree / "SHA256SUMS").write_bytes(sums)
 
 
 def _files(place: Path) -> dict[str, bytes]:
@@ -128,7 +127,12 @@ def test_a_package_of_a_stranger_is_refused_twice(mirror: Mirror) -> None:
     output = mirror.call("gpg_key", gnupg_home=home, keys=[key])
     name = output.split('"fingerprint": "')[1].split('"')[0]
     mirror.call("rpm_sign", paths=[str(package)], gnupg_home=home, key=name, backend="agent")
-    tree = {"path": str(mirror.root / "xtreemos"), "distribution": "XtreemOS", "version": "2.1", "arches": ["x86_64"]}
+    tree: dict[str, t.Any] = {
+        "path": str(mirror.root / "xtreemos"),
+        "distribution": "XtreemOS",
+        "version": "2.1",
+        "arches": ["x86_64"],
+    }
     tree = {**tree, "media": [{"name": "main"}], "pubkey": str(mirror.root / "RPM-GPG-KEY")}
     told = mirror.call("rpm_publish", tree=tree, to="main/updates", fails=True, **{"from": str(strange)})
     assert "evil" in told and "evil-1.0-1.noarch.rpm" not in section(mirror, "main/updates")
@@ -149,7 +153,7 @@ def test_a_package_of_a_stranger_is_refused_twice(mirror: Mirror) -> None:
 def test_metadata_of_a_stranger_is_refused(mirror: Mirror) -> None:
     repomd = mirror.tree / "x86_64/media/main/updates/repodata/repomd.xml"
     repomd.write_bytes(repomd.read_bytes() + b"<!-- changed -->\n")
-    assert "GPG verification" in mirror.dnf("late", "install", "hello", fails=True)
+    assert "GPG signature verification error" in mirror.dnf("late", "install", "hello", fails=True)
 
 
 def _own_key(mirror: Mirror) -> str:

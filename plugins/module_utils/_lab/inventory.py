@@ -143,6 +143,7 @@ def build(rack: Rack) -> RackInventory:
         "lab_racks": ["rack"],
         "image_builders": ["builder"],
         "boot_servers": ["head"],
+        "mirror_hosts": ["head"],
         "nodes": [node.name for node in members],
     }
     return RackInventory(hosts, groups, {"all": _everywhere(rack)})

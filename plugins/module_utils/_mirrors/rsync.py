@@ -74,6 +74,9 @@ def parse_sync(item: t.Mapping[str, t.Any]) -> Sync:
     key = str(item.get("key") or "")
     if key and not item.get("pubkey"):
         raise ClusterError("sync %s: a key without pubkey" % name, "pubkey is the file with the public key itself")
+    # rsync splits the words for ssh at blanks itself.
+    if re.search(r"[\s'\"]", str(item.get("ssh_key") or "")):
+        raise ClusterError("sync %s: ssh_key has a blank or quote in its name" % name, "rename the file")
     exclude = tuple(str(one) for one in item.get("exclude") or ())
     return Sync(
         name=name,
@@ -113,8 +116,6 @@ def _transport(sync: Sync) -> list[str]:
         return words + (["--password-file=%s" % sync.password_file] if sync.password_file else [])
     shell = ["ssh", "-o", "BatchMode=yes", "-p", str(sync.ssh_port)]
     shell += ["-i", sync.ssh_key, "-o", "IdentitiesOnly=yes"] if sync.ssh_key else []
-    if any(" " in word or '"' in word or "'" in word for word in shell):
-        raise ClusterError("sync %s: ssh_key has a blank or quote in its name" % sync.name, "rename the file")
     return ["--rsh=%s" % " ".join(shell)]
 
 

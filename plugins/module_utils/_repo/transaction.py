@@ -182,7 +182,7 @@ def pending(layout: Layout, host: Host) -> str:
 
 
 def publish(moves: Moves, mail: t.Sequence[str], layout: Layout, host: Host, step: Step = no_step) -> None:
-    """Carry the moves out; when that fails before packages leave, everything is as it was, else the next run finishes."""
+    """Carry the moves out. A failure before packages leave undoes everything; after that the next run finishes."""
     journal = Journal(ADDING, moves.adds, moves.drops, moves.incoming, list(mail))
     make_folders(layout)
     write_journal(journal, layout, host)
