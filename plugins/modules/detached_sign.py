@@ -57,7 +57,7 @@ options:
     choices: [sha256, sha384, sha512]
     default: sha256
   lock_timeout:
-    description: Seconds to wait for another run that signs with keys of the same folder.
+    description: Seconds to wait for another run that uses keys of the same folder.
     type: int
     default: 60
 requirements:

@@ -14,8 +14,8 @@ description:
     package, so that a second run costs milliseconds and changes nothing.
   - Packages are changed as copies beside themselves, each verified by C(rpmkeys) with a database that knows this key
     alone, written to disk and then put in place. Hard links to a package, as of a mirror that a tree was linked from,
-    keep the old bytes; a symbolic link becomes a file of its own. A run that is killed leaves every package signed or
-    as it was, and the next run cleans up.
+    keep the old bytes; a symbolic link becomes a file of its own, unless the package behind it is among O(paths) too. A
+    run that is killed leaves every package signed or as it was, and the next run cleans up.
   - A package whose digests do not fit is never signed.
   - The passphrase reaches GnuPG through memory, never through a command line or a file, and is tried once before
     anything is changed. Nobody is asked for it.
@@ -44,6 +44,7 @@ options:
       - Of a key with subkeys the newest one that signs is used, as C(gpg) does, and a signature of any of them is
         right. The fingerprint of a subkey means that one.
       - RSA and Ed25519; clients of 2009 presumably read RSA only.
+      - Not used with O(state=absent).
     type: str
   gnupg_home:
     description:
@@ -98,13 +99,13 @@ options:
     choices: [fail, skip]
     default: fail
   jobs:
-    description: How many batches of at most 50 packages are signed at a time. By default one per processor, at most 4.
+    description: How many batches of at most 50 packages are signed at a time. By default two per processor, at most 4.
     type: int
   progress_file:
     description: Append a line C(n of m) to this file after each batch; the system log gets it too.
     type: path
   lock_timeout:
-    description: Seconds to wait for another run on the same folder.
+    description: Seconds to wait for another run on the same folder of packages, or with a key of the same folder.
     type: int
     default: 60
 requirements:

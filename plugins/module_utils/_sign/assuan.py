@@ -46,11 +46,15 @@ def unescape(data: bytes) -> bytes:
 
 
 class Agent:
-    """A connection. ``passphrase`` answers the agent's question for one; it never shows in an error."""
+    """A connection. ``passphrase`` answers the agent's question for one; it never shows in an error.
+
+    ``asked`` counts these questions, ``selected`` is the key (by its keygrip) that signs on this connection.
+    """
 
     def __init__(self, path: str, passphrase: bytes | None = None, timeout: float = 120.0) -> None:
         self.passphrase = passphrase
         self.asked = 0
+        self.selected = ""
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._link.settimeout(timeout)
         self._rest = b""

@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -21,10 +19,10 @@ from dataclasses import dataclass, field
 from .._errors import ClusterError
 from .._host.host import File, Host
 from .assuan import Agent, AgentError
-from .copies import folder_lock
-from .home import Home, default_home, read_passphrase
+from .home import Home, read_passphrase
 from .key import Signer, accepted, agent_sign, find_key, forget, open_signer, signers, try_signer
 from .packet import DIGESTS, armor, dearmor, draft, finished
+from .scratch import scratch
 
 Params = t.Mapping[str, t.Any]
 SUFFIXES = {"asc": ".asc", "sig": ".sig", "gpg": ".gpg"}
@@ -38,9 +36,8 @@ def target(path: str, suffix: str) -> str:
 class Judge:
     """gpg with one public key and nothing else."""
 
-    def __init__(self, home: Home, pubkey: bytes, folder: str) -> None:
-        self._home = Home(home.host, folder, home.program)
-        self._home.gpg(["--no-autostart", "--import"], stdin=pubkey)
+    def __init__(self, home: Home) -> None:
+        self._home = home
 
     def fits(self, signature: str, path: str, names: frozenset[str]) -> bool:
         """Whether the file ``signature`` is one of ``path``, made by one of the keys ``names``."""
@@ -53,11 +50,13 @@ class Judge:
 
 @contextlib.contextmanager
 def judge(home: Home, pubkey: bytes) -> t.Iterator[Judge]:
-    folder = tempfile.mkdtemp(prefix="detached-sign-")
-    try:
-        yield Judge(home, pubkey, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("detached-sign-") as folder:
+        place = Home(home.host, folder, home.program)
+        try:
+            place.gpg(["--no-autostart", "--import"], stdin=pubkey)
+            yield Judge(place)
+        finally:
+            place.discard()
 
 
 def _content_digest(path: str, digest: str) -> t.Any:
@@ -146,8 +145,7 @@ def _plan(files: t.Sequence[str], suffix: str, names: frozenset[str], by: Judge)
 
 def _write(plan: DetachedPlan, made: t.Mapping[str, bytes], suffix: str, signer: Signer, by: Judge, host: Host) -> None:
     """Each signature is verified before the first one takes its place."""
-    folder = tempfile.mkdtemp(prefix="detached-sign-")
-    try:
+    with scratch("detached-sign-") as folder:
         for number, path in enumerate(plan.sign):
             trial = os.path.join(folder, "%d.sig" % number)
             host.write_files({trial: File(made[path], 0o600)})
@@ -155,8 +153,6 @@ def _write(plan: DetachedPlan, made: t.Mapping[str, bytes], suffix: str, signer:
                 raise ClusterError(
                     "the signature of %s does not verify" % path, "was it written to? nothing was changed"
                 )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     host.write_files({target(path, suffix): File(made[path]) for path in plan.sign})
 
 
@@ -179,7 +175,7 @@ def _absent(files: t.Sequence[str], params: Params, check_mode: bool, host: Host
 
 def _present(files: t.Sequence[str], params: Params, check_mode: bool, host: Host) -> tuple[DetachedPlan, str]:
     secret = read_passphrase(host, params["passphrase_file"], params["passphrase"])
-    home = Home(host, params["gnupg_home"], params["gpg_program"])
+    home = Home(host, params["gnupg_home"], params["gpg_program"], params["lock_timeout"])
     key = find_key(home, params["key"])
     with judge(home, home.export(key.fingerprint)) as by:
         plan = _plan(files, params["suffix"], accepted(key, params["key"]), by)
@@ -205,16 +201,12 @@ def run_detached(params: Params, check_mode: bool, host: Host) -> dict[str, t.An
     suffix = params["suffix"]
     before = {path: os.path.lexists(target(path, suffix)) for path in files}
     name = ""
-    with contextlib.ExitStack() as stack:
-        if params["state"] == "absent":
-            plan = _absent(files, params, check_mode, host)
-        elif not params["key"]:
-            raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
-        else:
-            if not check_mode:
-                home = os.path.abspath(params["gnupg_home"] or default_home())
-                stack.enter_context(folder_lock(home, params["lock_timeout"]))
-            plan, name = _present(files, params, check_mode, host)
+    if params["state"] == "absent":
+        plan = _absent(files, params, check_mode, host)
+    elif not params["key"]:
+        raise ClusterError("state: present needs key", "the fingerprint of the key that signs")
+    else:
+        plan, name = _present(files, params, check_mode, host)
     return {
         "changed": plan.changed,
         "files": plan.rows(suffix),

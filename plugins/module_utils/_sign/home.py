@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import socket
-import tempfile
+import time
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -18,6 +18,8 @@ from urllib.parse import unquote
 from .._errors import ClusterError
 from .._host.host import Completed, Host
 from .assuan import Agent
+from .copies import folder_lock
+from .scratch import scratch
 
 # The longest path of a local socket is 107 bytes, and the agent makes one with this name.
 _LONGEST_SOCKET, _LONGEST_NAME = 107, "/S.gpg-agent.browser"
@@ -79,13 +81,33 @@ def passphrase_path(secret: Passphrase) -> t.Iterator[str | None]:
 
 
 class Home:
-    """``path`` as the user named it; ``use`` leads to the same folder and is short enough for sockets."""
+    """``path`` as the user named it; ``use`` leads to the same folder and is short enough for sockets.
 
-    def __init__(self, host: Host, path: str | None = None, program: str | None = None) -> None:
+    ``lock_timeout`` are the seconds to wait for another run that uses the agent.
+    """
+
+    def __init__(
+        self, host: Host, path: str | None = None, program: str | None = None, lock_timeout: float = 60.0
+    ) -> None:
         self.host = host
         self.path = os.path.abspath(path or default_home())
         self.program = find_gpg(host, program)
         self.use = self.path
+        self._lock_timeout = lock_timeout
+        self._held = False
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Hold the folder, also inside of a block that holds it: who started the agent must not end it for others."""
+        if self._held:
+            yield
+            return
+        with folder_lock(self.path, self._lock_timeout):
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
 
     def demand(self) -> None:
         """ClusterError unless the folder is there and may be read."""
@@ -98,9 +120,10 @@ class Home:
         argv = [self.program, "--homedir", self.use, "--batch", "--no-tty", "--trust-model", "always", *words]
         return self.host.run(argv, check=check, stdin=stdin, env={"GPG_TTY": ""})
 
-    def export(self, fingerprint: str) -> bytes:
-        """The armored public key."""
-        done = self.gpg(["--armor", "--export-options", "export-minimal", "--export", fingerprint])
+    def export(self, fingerprint: str, minimal: bool = True) -> bytes:
+        """The armored public key; ``minimal`` without what others say about it and what is outdated."""
+        short = ["--export-options", "export-minimal"] if minimal else []
+        done = self.gpg(["--armor", *short, "--export", fingerprint])
         if "BEGIN PGP PUBLIC KEY" not in done.stdout:
             raise ClusterError("key %s is not in %s" % (fingerprint, self.path), "import it with gpg_key")
         return done.stdout.encode()
@@ -111,13 +134,17 @@ class Home:
     def socket(self) -> str:
         return unquote(self._conf("--list-dirs", "agent-socket"))
 
+    def discard(self) -> None:
+        """Remove the folder, a temporary one, and the one for its sockets, which lies elsewhere on some systems."""
+        self._conf("--remove-socketdir", check=False)
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def _short(self, stack: contextlib.ExitStack) -> None:
         """A short way to a folder deep down."""
         inside = self.socket().startswith(self.path + "/")
         if not inside or len(os.fsencode(self.path + _LONGEST_NAME)) <= _LONGEST_SOCKET:
             return
-        place = tempfile.mkdtemp(prefix="gpg-", dir="/tmp")
-        stack.callback(shutil.rmtree, place, True)
+        place = stack.enter_context(scratch("gpg-home-", "/tmp"))
         stack.callback(setattr, self, "use", self.path)
         self.use = os.path.join(place, "h")
         os.symlink(self.path, self.use)
@@ -130,10 +157,11 @@ class Home:
         """
         self.demand()
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self.locked())
             self._short(stack)
             path = self.socket()
             if not _answers(path):
-                stack.callback(self._conf, "--kill", "gpg-agent", check=False)
+                stack.callback(self._end, path)
                 self._launch(s2k_count)
             elif s2k_count:
                 raise ClusterError("gpg-agent runs already for %s" % self.path, "gpgconf --kill gpg-agent ends it")
@@ -146,6 +174,13 @@ class Home:
         program = self.host.which("gpg-agent") or "gpg-agent"
         words = ["--homedir", self.use, "--quiet", "--s2k-count", str(s2k_count), "--daemon"]
         self.host.run([program, *words])
+
+    def _end(self, path: str) -> None:
+        """End the agent and wait until it is gone."""
+        self._conf("--kill", "gpg-agent", check=False)
+        end = time.monotonic() + 5
+        while _answers(path) and time.monotonic() < end:
+            time.sleep(0.01)
 
     def connect(self, path: str, secret: Passphrase) -> Agent:
         """A connection that asks no human: it has the passphrase, or what the agent remembers, or fails."""

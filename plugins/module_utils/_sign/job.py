@@ -27,7 +27,7 @@ Log = t.Callable[[str], None]
 
 
 def _jobs(params: Params) -> int:
-    return int(params["jobs"] or min(4, os.cpu_count() or 1))
+    return int(params["jobs"] or min(4, 2 * (os.cpu_count() or 1)))
 
 
 def _refuse(bad: t.Mapping[str, str]) -> None:

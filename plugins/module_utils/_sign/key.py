@@ -169,8 +169,9 @@ def open_signer(agent: Agent, key: Key, parts: t.Sequence[Part], home: Home) -> 
 
 def agent_sign(agent: Agent, signer: Signer, digest: int, value: bytes) -> list[bytes]:
     """The numbers of a signature of ``value``, a digest of kind ``digest``; AgentError when the key does not sign."""
-    agent.command("RESET")
-    agent.command("SIGKEY " + signer.grip)
+    if agent.selected != signer.grip:
+        agent.command("SIGKEY " + signer.grip)
+        agent.selected = signer.grip
     agent.command("SETHASH %d %s" % (digest, value.hex().upper()))
     try:
         return signature_values(agent.command("PKSIGN").data)

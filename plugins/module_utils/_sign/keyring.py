@@ -19,6 +19,7 @@ from .home import Home
 from .key import Key
 from .keyitem import TRUST, KeyItem
 from .ring import Ring, Scanner, marks
+from .scratch import scratch
 
 
 def library() -> t.Any:
@@ -45,7 +46,7 @@ def _would_change(key: Key, item: KeyItem, ring: Ring, scanner: Scanner, home: H
         return True
     if marks(key) <= marks(have):
         return False
-    return scanner.news(home.export(key.fingerprint), item.data)
+    return scanner.news(home.export(key.fingerprint, minimal=False), item.data)
 
 
 def _plan_import(item: KeyItem, ring: Ring, scanner: Scanner, home: Home) -> tuple[Step, list[Key]]:
@@ -113,7 +114,7 @@ def _exported(path: str, keys: t.Sequence[Key], scanner: Scanner, host: Host) ->
 
 def plan_keys(items: t.Sequence[KeyItem], ring: Ring, home: Home) -> list[Step]:
     """ClusterError names the key."""
-    with Scanner(home.host, home.program) as scanner:
+    with scratch("gpg-key-") as folder, Scanner(home.host, home.program, folder) as scanner:
         return [_plan_one(item, ring, scanner, home) for item in items]
 
 
@@ -169,11 +170,8 @@ def _delete(step: Step, gpg: t.Any) -> None:
 
 
 def apply_keys(steps: t.Sequence[Step], home: Home, s2k_count: int = 0) -> None:
-    """Carry the steps out; the folder is made with mode 0700. ``s2k_count`` is for keys that are made."""
+    """Carry the steps out; ``s2k_count`` is for keys that are made."""
     gnupg = library()
-    if not any(step.does for step in steps):
-        return
-    os.makedirs(home.path, mode=0o700, exist_ok=True)
     makes = any("generate" in step.does for step in steps)
     with home.agent(s2k_count if makes else 0):
         gpg = gnupg.GPG(gpgbinary=home.program, gnupghome=home.use)

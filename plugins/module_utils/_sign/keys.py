@@ -12,9 +12,8 @@ import typing as t
 
 from .._errors import ClusterError
 from .._host.host import Host
-from .copies import folder_lock
 from .home import Home
-from .keyitem import parse_items
+from .keyitem import KeyItem, parse_items
 from .keyring import Step, actions, apply_keys, library, listing, plan_keys
 from .ring import read_ring
 
@@ -36,23 +35,28 @@ def _diff(steps: t.Sequence[Step]) -> list[dict[str, str]]:
     return entries
 
 
+def _planned(items: t.Sequence[KeyItem], home: Home) -> list[Step]:
+    with _agent(home):
+        return plan_keys(items, read_ring(home), home)
+
+
 def run_keys(params: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result:
     """Plan and, unless in check mode, change the keys; the result in Ansible's form."""
     library()
     count = params["s2k_count"]
     if count is not None and not 65536 <= count <= 65011712:
         raise ClusterError("s2k_count %d" % count, "65536 to 65011712")
-    home = Home(host, params["gnupg_home"], params["gpg_program"])
+    home = Home(host, params["gnupg_home"], params["gpg_program"], params["lock_timeout"])
     items = parse_items(params["keys"], host)
-    with contextlib.ExitStack() as stack:
-        if not check_mode and os.path.isdir(home.path):
-            stack.enter_context(folder_lock(home.path, params["lock_timeout"]))
-        with _agent(home):
-            steps = plan_keys(items, read_ring(home), home)
-        if not check_mode:
+    steps = _planned(items, home)
+    if not check_mode and any(step.does for step in steps):
+        os.makedirs(home.path, mode=0o700, exist_ok=True)
+        with home.locked():
+            # Another run may have been here meanwhile.
+            steps = _planned(items, home)
             apply_keys(steps, home, count or 0)
-        with _agent(home):
-            keyring = listing(home)
+    with _agent(home):
+        keyring = listing(home)
     return {
         "changed": any(step.does for step in steps),
         "keys": {step.item.label: _row(step) for step in steps},

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import typing as t
 from dataclasses import dataclass, field
@@ -41,15 +40,17 @@ def read_ring(home: Home) -> Ring:
 class Scanner:
     """Looks into exported keys, in a folder of its own."""
 
-    def __init__(self, host: Host, program: str) -> None:
-        self._folder = tempfile.mkdtemp(prefix="gpg-key-")
+    def __init__(self, host: Host, program: str, folder: str) -> None:
+        self._folder = folder
         self._home = Home(host, self._folder, program)
+        self._more: list[Home] = []
 
     def __enter__(self) -> Scanner:
         return self
 
     def __exit__(self, *_error: t.Any) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for home in (*self._more, self._home):
+            home.discard()
 
     def keys(self, data: bytes) -> list[Key]:
         words = ["--no-autostart", "--with-colons", "--show-keys"]
@@ -58,6 +59,7 @@ class Scanner:
     def news(self, have: bytes, data: bytes) -> bool:
         """Whether importing ``data`` over the public key ``have`` would change it; older copies of a key do not."""
         home = Home(self._home.host, tempfile.mkdtemp(dir=self._folder), self._home.program)
+        self._more.append(home)
         words = ["--no-autostart", "--status-fd", "1", "--import"]
         home.gpg(words, check=False, stdin=have)
         try:

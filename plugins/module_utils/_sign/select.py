@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import stat
@@ -81,15 +82,17 @@ def _expand(path: str, recurse: bool) -> list[str]:
 def select(paths: t.Sequence[str], recurse: bool = False, allow_empty: bool = False) -> list[str]:
     """Every package file once, sorted; ClusterError names a path behind which there is none."""
     found: dict[str, str] = {}
+    real = functools.lru_cache(None)(os.path.realpath)
     for path in paths:
         path = os.path.abspath(path)
         files = _expand(path, recurse)
         if not files and not allow_empty:
             raise ClusterError("no packages behind %s" % path, "recurse looks into its folders; allow_empty accepts it")
         for file in files:
-            folder, name = os.path.split(file)
-            found.setdefault(os.path.join(os.path.realpath(folder), name), file)
-    return sorted(found.values())
+            folder, _slash, name = file.rpartition("/")
+            found.setdefault("%s/%s" % (real(folder or "/"), name), file)
+    # A link to a package that is meant too stays a link.
+    return sorted(file for file in found.values() if not (os.path.islink(file) and os.path.realpath(file) in found))
 
 
 def read_packages(files: t.Iterable[str]) -> Selection:

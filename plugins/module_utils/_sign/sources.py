@@ -62,7 +62,7 @@ class GpgKey:
     def __init__(self, params: Params, host: Host) -> None:
         self._host, self._params = host, params
         self._secret = read_passphrase(host, params["passphrase_file"], params["passphrase"])
-        self._home = Home(host, params["gnupg_home"], params["gpg_program"])
+        self._home = Home(host, params["gnupg_home"], params["gpg_program"], params["lock_timeout"])
         self._key = find_key(self._home, params["key"])
         self._digest = params["digest"] or DEFAULT_DIGEST
         self.wanted = Wanted(accepted(self._key, params["key"]), params["digest"] or "")

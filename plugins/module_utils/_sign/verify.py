@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import typing as t
 
 from .._errors import ClusterError
 from .._host.host import File, Host
+from .scratch import scratch
 
 _HINT = "install the package rpm"
 
@@ -68,8 +67,7 @@ class Verifier:
 @contextlib.contextmanager
 def verifier(host: Host, pubkey: bytes | None = None) -> t.Iterator[Verifier]:
     """A verifier whose database is gone afterwards."""
-    folder = tempfile.mkdtemp(prefix="rpm-sign-")
-    try:
+    with scratch("rpm-sign-") as folder:
         found = Verifier(host, folder)
         if pubkey is not None:
             found.trust(pubkey)
@@ -77,5 +75,3 @@ def verifier(host: Host, pubkey: bytes | None = None) -> t.Iterator[Verifier]:
             # Makes the database, so that parallel checks do not.
             host.run([*found._argv, "-q", "gpg-pubkey"], check=False)
         yield found
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

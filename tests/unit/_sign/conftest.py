@@ -10,6 +10,7 @@ import importlib
 import json
 import shutil
 import subprocess
+import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,11 @@ class Keys:
 
     def stop(self) -> None:
         subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "gpg-agent"], check=False)
+        for _turn in range(500):
+            if not self.agent_runs():
+                return
+            time.sleep(0.01)
+        raise AssertionError("the agent does not end")
 
     def agent_runs(self) -> bool:
         argv = ["gpg-connect-agent", "--homedir", str(self.home), "--no-autostart", "GETINFO pid", "/bye"]
@@ -84,8 +90,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Keys]:
     made.gpg("--delete-secret-keys", made.public)
     made.stop()
     yield made
-    assert not made.agent_runs()
-    made.stop()
+    try:
+        assert not made.agent_runs()
+    finally:
+        made.stop()
+        subprocess.run(["gpgconf", "--homedir", str(home), "--remove-socketdir"], check=False)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def home(tmp_path: Path) -> t.Iterator[Path]:
     yield place
     argv = ["gpg-connect-agent", "--homedir", str(place), "--no-autostart", "GETINFO pid", "/bye"]
     assert b"D " not in subprocess.run(argv, check=False, capture_output=True).stdout
+    subprocess.run(["gpgconf", "--homedir", str(place), "--remove-socketdir"], check=False)
 
 
 @pytest.fixture

@@ -259,6 +259,16 @@ def test_a_passphrase_that_nobody_needs(sign: Call) -> None:
         sign(state="absent")
 
 
+@pytest.mark.parametrize("backend", ["rpmsign", "agent"])
+def test_what_the_agent_knows_already(folder: Path, keys: Keys, sign: Call, backend: str) -> None:
+    try:
+        keys.gpg("--passphrase", PASSPHRASE, "--local-user", keys.locked, "--detach-sign", stdin="x", text=False)
+        assert sign("locked", backend=backend)["changed"] and keys.agent_runs()
+    finally:
+        keys.stop()
+    assert not sign("locked", backend=backend)["changed"]
+
+
 # Bad packages.
 
 
@@ -448,11 +458,13 @@ def test_killed(tmp_path: Path, keys: Keys, call: Call, backend: str, after: int
     unset = ("gpg_program", "passphrase_file", "passphrase", "keyfile", "digest", "progress_file")
     fixed = {"state": "present", "recurse": False, "allow_empty": False, "bad_packages": "fail", "lock_timeout": 9}
     params = {**dict.fromkeys(unset), **fixed, **options, "backend": backend, "throwaway": False}
-    child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(params)], stderr=subprocess.PIPE)
+    argv = [sys.executable, "-c", CHILD, json.dumps(params)]
+    child = subprocess.Popen(argv, stderr=subprocess.PIPE, start_new_session=True)
     try:
         _wait(lambda: _begun(place, before, after), child)
     finally:
-        child.send_signal(signal.SIGKILL)
+        # With its rpmsign, which else would go on for a while and start the agent again.
+        os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         keys.stop()
     now = {name: data for name, data in contents(place).items() if not name.startswith(copies.PREFIX)}

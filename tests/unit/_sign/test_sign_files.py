@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.header impor
 from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.signature import Signature, _laid_out, splice
 from ansible_collections.xtreemos.cluster.plugins.module_utils._sign import copies, plan
 from ansible_collections.xtreemos.cluster.plugins.module_utils._sign.progress import Progress
+from ansible_collections.xtreemos.cluster.plugins.module_utils._sign.scratch import scratch
 from ansible_collections.xtreemos.cluster.plugins.module_utils._sign.select import Package, read_packages, select
 from ansible_collections.xtreemos.cluster.tests.unit._rpm import samples
 from ansible_collections.xtreemos.cluster.tests.unit._sign.conftest import contents
@@ -40,12 +42,13 @@ def tree(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("paths", "recurse", "wanted"),
     [
-        (["."], False, ["a.rpm", "b.rpm", "z.rpm"]),
-        (["."], True, ["a.rpm", "b.rpm", "sub/c.rpm", "sub/deep/e.src.rpm", "z.rpm"]),
-        (["a.rpm", "./a.rpm", "."], False, ["a.rpm", "b.rpm", "z.rpm"]),
+        (["."], False, ["a.rpm", "b.rpm"]),
+        (["."], True, ["a.rpm", "b.rpm", "sub/c.rpm", "sub/deep/e.src.rpm"]),
+        (["a.rpm", "./a.rpm", "."], False, ["a.rpm", "b.rpm"]),
         (["[ab].rpm"], False, ["a.rpm", "b.rpm"]),
-        (["*"], False, ["a.rpm", "b.rpm", "linked/c.rpm", "z.rpm"]),
-        (["**/*.rpm"], False, ["a.rpm", "b.rpm", "linked/c.rpm", "linked/deep/e.src.rpm", "z.rpm"]),
+        (["*"], False, ["a.rpm", "b.rpm", "linked/c.rpm"]),
+        (["**/*.rpm"], False, ["a.rpm", "b.rpm", "linked/c.rpm", "linked/deep/e.src.rpm"]),
+        (["z.rpm"], False, ["z.rpm"]),
         (["notes.txt"], False, ["notes.txt"]),
         (["sub", "linked"], False, ["sub/c.rpm"]),
         ([".hidden.rpm"], False, [".hidden.rpm"]),
@@ -287,6 +290,25 @@ def test_the_lock_on_nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with copies.folder_lock(str(tmp_path), 0), pytest.raises(ClusterError, match="locked by another run"):
         second.__enter__()
     assert copies.leftovers(str(tmp_path)) == []
+
+
+def test_temporary_folders_of_killed_runs(tmp_path: Path) -> None:
+    """Old ones that nobody holds go; new ones, those in use and those of others stay."""
+    for name in ("x-killed", "x-young", "y-other", "x-used", "real"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+    (tmp_path / "x-link").symlink_to("real")
+    (tmp_path / "x-file").write_text("")
+    for path in tmp_path.iterdir():
+        if path.name != "x-young":
+            os.utime(path, (1, 1), follow_symlinks=False)
+    handle = os.open(tmp_path / "x-used", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with scratch("x-", str(tmp_path)) as folder:
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+        left = sorted(path.name for path in tmp_path.iterdir() if str(path) != folder)
+    os.close(handle)
+    assert left == ["real", "x-file", "x-link", "x-used", "x-young", "y-other"] and not os.path.exists(folder)
+    assert (tmp_path / "real" / "sub").exists()
 
 
 def test_progress(tmp_path: Path) -> None:
