@@ -10,11 +10,7 @@ BIN := $(VENV)/bin
 LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap e2fsprogs squashfs-tools \
   squashfs-tools-ng busybox-static kmod zstd openssh-client iproute2
 TEST_PACKAGES := isc-dhcp-server tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
-<<<<<<< HEAD
   build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg
-=======
-  build-essential cpio createrepo-c python3-rpm python3-solv rpm gnupg gpgv python3-gnupg dnf curl rsync
->>>>>>> mirror
 
 .PHONY: help venv venv-dev packages packages-test lab lab-down status check test units sanity lint molecule docs bench build e2e clean
 
