@@ -16,11 +16,8 @@ description:
   - Needs Python alone.
 extends_documentation_fragment:
   - xtreemos.cluster._attributes.info
+  - xtreemos.cluster._tree
 options:
-  tree:
-    description: A repository, as for M(xtreemos.cluster.rpm_publish). Every medium of it is read. The suboptions are
-      those of that module.
-    type: dict
   paths:
     description: Folders that each are a medium; they are looked at together.
     type: list

@@ -22,7 +22,7 @@ from .._host.errors import ClusterError
 
 FIRST_POOL_HOST = 100
 # A socket path holds 107 bytes; ssh adds 17 while it binds, our longest name is 32.
-LONGEST_RUN_DIR = 56
+LONGEST_RUN_DIR = 53
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+,@=-]*$")
 
 

@@ -171,15 +171,8 @@ def _plan(
     links: t.Mapping[str, str],
     overlay: Overlay,
 ) -> MediaPlan:
-    how = How(
-        options.path,
-        options.kinds,
-        options.hdlist,
-        options.file_deps,
-        options.line_limit,
-        options.weak_tag,
-        overlay.adds,
-    )
+    marks = (options.kinds, options.hdlist, options.file_deps, options.line_limit, options.weak_tag)
+    how = How(options.path, *marks, overlay.adds)
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         medium = gather(how, entries, pool, state.packages, previous, state.required, state.told)
         _checked(medium, options)

@@ -64,7 +64,7 @@ _ANNOUNCE = {
     "sendmail": {"type": "list", "elements": "str", "default": ["sendmail", "-t", "-oi"]},
 }
 ARGUMENTS: dict[str, t.Any] = {
-    "tree": {"type": "dict", "required": True, "options": TREE},
+    "tree": {"type": "dict", "options": TREE},
     "from": {"type": "str"},
     "to": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
