@@ -1,6 +1,7 @@
 # make lab       a virtual rack boots diskless on this machine     make lab-down   removes it without a trace
 # make status    the boot timeline of the rack                     make test       everything, the rack included
 # make check     the fast subset of the tests (minutes)            make docs       writes the reference pages
+# make lab-xen   a Xen dom0 beside the rack, or alone
 # make bench     figures against peers                             make build      the collection's tarball
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,13 +10,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap e2fsprogs squashfs-tools \
   squashfs-tools-ng busybox-static kmod zstd openssh-client iproute2
+XEN_PACKAGES := grub-common grub-pc-bin xorriso
 TEST_PACKAGES := isc-dhcp-server tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
   build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg
 
-.PHONY: help venv venv-dev packages packages-test lab lab-down status check test units sanity lint molecule docs bench build e2e clean
+.PHONY: help venv venv-dev packages packages-xen packages-test lab lab-xen lab-down status check test units sanity lint molecule docs bench build e2e clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 # Installed as root (or through passwordless sudo); otherwise the command to type is printed.
 define need_packages
@@ -31,7 +33,10 @@ endef
 packages:
 	$(call need_packages,$(LAB_PACKAGES))
 
-packages-test: packages
+packages-xen: packages
+	$(call need_packages,$(XEN_PACKAGES))
+
+packages-test: packages packages-xen
 	$(call need_packages,$(TEST_PACKAGES))
 
 venv: packages $(VENV)/.run
@@ -53,8 +58,11 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 lab: venv
 	@$(BIN)/ansible-playbook playbooks/lab_up.yml $(ARGS)
 
+lab-xen: packages-xen venv
+	@LAB_DOM0=true $(BIN)/ansible-playbook playbooks/lab_xen.yml $(ARGS)
+
 lab-down: venv
-	@$(BIN)/ansible-playbook playbooks/lab_down.yml $(ARGS)
+	@LAB_DOM0=true $(BIN)/ansible-playbook playbooks/lab_down.yml $(ARGS)
 
 status: venv
 	@$(BIN)/ansible-playbook playbooks/status.yml $(ARGS)

@@ -70,6 +70,26 @@ options:
     type: int
     default: 0
     env: [{name: LAB_SEGMENT_PORT}]
+  dom0:
+    description: Whether the rack has a machine C(dom0) for Xen, in the group C(xen_dom0s).
+    type: bool
+    default: false
+    env: [{name: LAB_DOM0}]
+  dom0_memory_mb:
+    description: Memory of the machine for Xen in MiB, for the hypervisor, dom0 and all guests.
+    type: int
+    default: 2048
+    env: [{name: LAB_DOM0_MEMORY}]
+  dom0_cpus:
+    description: Processors of the machine for Xen.
+    type: int
+    default: 1
+    env: [{name: LAB_DOM0_CPUS}]
+  dom0_ssh_port:
+    description: Port of the loopback interface that leads to dom0. 0 takes one that follows from O(state).
+    type: int
+    default: 0
+    env: [{name: LAB_DOM0_SSH_PORT}]
   accel:
     description: How QEMU is accelerated. V(auto) tries KVM by really booting a guest.
     type: str
@@ -103,6 +123,10 @@ FIGURES = (
     "ssh_port",
     "segment_port",
     "accel",
+    "dom0",
+    "dom0_memory_mb",
+    "dom0_cpus",
+    "dom0_ssh_port",
 )
 
 

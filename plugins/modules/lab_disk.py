@@ -63,6 +63,12 @@ options:
     description: Size of the disk in MiB. It is a sparse file.
     type: int
     default: 4096
+  boot_cd:
+    description:
+      - Whether C(boot.iso) is laid beside the disk, a CD whose GRUB takes the menu of the disk, for machines that have
+        to start what is installed on them. Needs grub-pc-bin and xorriso.
+    type: bool
+    default: false
 author: The xtreemos.cluster developers (@xtreemos)
 """
 
@@ -131,6 +137,7 @@ OPTIONS: dict[str, t.Any] = {
         "required_one_of": [("content", "src")],
     },
     "size_mb": {"type": "int", "default": 4096},
+    "boot_cd": {"type": "bool", "default": False},
 }
 
 
@@ -152,7 +159,8 @@ def main() -> None:
 def wanted_disk(params: dict[str, t.Any], host: Host, dry: bool) -> disks.Disk:
     files = {entry["path"]: _file(entry, host, dry) for entry in params["files"]}
     lists = {key: tuple(params[key]) for key in ("packages", "disabled", "enabled")}
-    return disks.Disk(params["folder"], params["suite"], files=files, size_mb=params["size_mb"], **lists)
+    figures = {key: params[key] for key in ("size_mb", "boot_cd")}
+    return disks.Disk(params["folder"], params["suite"], files=files, **figures, **lists)
 
 
 def _file(entry: dict[str, t.Any], host: Host, dry: bool) -> File:

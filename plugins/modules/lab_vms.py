@@ -52,6 +52,12 @@ options:
       disk:
         description: A raw disk image.
         type: path
+      cdrom:
+        description: An ISO image to boot from.
+        type: path
+      tcg_cpu:
+        description: Features that QEMU's emulation of the processor leaves out, such as V(-smap) for Xen.
+        type: str
       nics:
         description: The network cards, in order.
         type: list
@@ -183,6 +189,8 @@ VM: dict[str, t.Any] = {
     "initrd": {"type": "path"},
     "cmdline": {"type": "str"},
     "disk": {"type": "path"},
+    "cdrom": {"type": "path"},
+    "tcg_cpu": {"type": "str"},
     "nics": {"type": "list", "elements": "dict", "default": [], "options": NIC},
 }
 OPTIONS: dict[str, t.Any] = {

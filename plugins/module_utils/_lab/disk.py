@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from .._host.errors import ClusterError
 from .._host.host import File, Host
-from .tools import DISK_TOOLS, USER_TOOLS, require
+from .bootcd import BOOT_CD, BOOT_CD_RECIPE, make_boot_cd
+from .tools import BOOT_CD_TOOLS, DISK_TOOLS, USER_TOOLS, require
 
 # Part of the digest: raise it when the way a disk is made changes.
 RECIPE = 2
@@ -40,6 +41,7 @@ class Disk:
     disabled: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     size_mb: int = 4096
+    boot_cd: bool = False
 
     @property
     def image(self) -> str:
@@ -60,6 +62,7 @@ class Disk:
             sorted(self.disabled),
             sorted(self.enabled),
             self.size_mb,
+            *([BOOT_CD_RECIPE] if self.boot_cd else []),
         ]
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode("utf-8")).hexdigest()
 
@@ -83,7 +86,8 @@ def is_current(disk: Disk, host: Host) -> bool:
     except ValueError:
         return False
     names = host.listdir(disk.folder)
-    return stored == disk.digest() and {"disk.ext4", "vmlinuz", "initrd.img"} <= set(names)
+    wanted = {"disk.ext4", "vmlinuz", "initrd.img", *([BOOT_CD] if disk.boot_cd else [])}
+    return stored == disk.digest() and wanted <= set(names)
 
 
 def sources(listing: str, suite: str) -> str:
@@ -123,12 +127,14 @@ def build(disk: Disk, host: Host, user: int | None = None) -> None:
     as_root: list[str] = (
         [] if (os.getuid() if user is None else user) == 0 else ["unshare", "--map-auto", "--map-root-user"]
     )
-    require(host, (*DISK_TOOLS, *(USER_TOOLS if as_root else ())))
+    require(host, (*DISK_TOOLS, *(USER_TOOLS if as_root else ()), *(BOOT_CD_TOOLS if disk.boot_cd else ())))
     _clean(host, as_root, work)
     host.write_files({os.path.join(work, "overlay.tar"): File(overlay(disk.files), 0o600)})
     try:
         _bootstrap(disk, host, work)
         _fill(disk, host, as_root, work)
+        if disk.boot_cd:
+            make_boot_cd(disk.folder, work, host)
         _switch(disk, host, work)
     finally:
         _clean(host, as_root, work)

@@ -80,7 +80,7 @@ def check(fleet: Fleet, todo: FleetPlan, host: Host, dry: bool) -> None:
     require(host, VM_TOOLS)
     for vm in fleet.vms:
         if vm.name in todo.start:
-            _check_vm(vm, host, () if dry else (vm.kernel, vm.initrd, vm.disk))
+            _check_vm(vm, host, () if dry else (vm.kernel, vm.initrd, vm.disk, vm.cdrom))
             _check_ports(vm, todo)
 
 

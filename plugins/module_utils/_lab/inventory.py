@@ -27,12 +27,8 @@ class RackInventory:
     shared: t.Mapping[str, Vars] = field(default_factory=dict)
 
 
-def _known_head(rack: Rack) -> tuple[str, ...]:
-    return ("-o", "UserKnownHostsFile=%s" % rack.known_hosts, "-o", "StrictHostKeyChecking=yes")
-
-
 def _proxy(rack: Rack) -> str:
-    words = ("ssh", "-F", "none", *_SSH, *_ALIVE, *_known_head(rack), "-i", rack.key, "-o")
+    words = ("ssh", "-F", "none", *_SSH, *_ALIVE, *_known(rack, "head"), "-i", rack.key, "-o")
     path = os.path.join(rack.run_dir, "head.ssh")
     return " ".join((*words, "ControlPath=%s" % path, "-p", str(rack.ssh_port), "-W", "%h:%p", "root@127.0.0.1"))
 
@@ -45,9 +41,48 @@ def ssh_config(rack: Rack) -> str:
     for node in rack.members():
         blocks.append(("Host %s" % node.name, "HostName %s" % node.ip))
     strangers = ("UserKnownHostsFile /dev/null", "StrictHostKeyChecking no")
+    if rack.dom0:
+        known = "UserKnownHostsFile %s" % os.path.join(rack.state, "dom0", "known_hosts")
+        blocks.append(("Host dom0", "HostName 127.0.0.1", "Port %d" % rack.dom0_ssh_port, known))
     blocks.append(("Host node*", *strangers, "ProxyCommand ssh -F %s -W %%h:%%p head" % path))
     blocks.append(("Host *", "User root", "IdentityFile %s" % rack.key, "IdentitiesOnly yes", "LogLevel ERROR"))
     return "\n".join("\n  ".join(block) + "\n" for block in blocks)
+
+
+def _known(rack: Rack, name: str) -> tuple[str, ...]:
+    """Options of ssh for a machine whose host key the rack made."""
+    path = rack.known_hosts if name == "head" else os.path.join(rack.state, name, "known_hosts")
+    return ("-o", "UserKnownHostsFile=%s" % path, "-o", "StrictHostKeyChecking=yes")
+
+
+def _dom0_vm(rack: Rack) -> Vars:
+    folder = os.path.join(rack.state, "dom0")
+    return {
+        "name": "dom0",
+        "machine": "pc",
+        "memory_mb": rack.dom0_memory_mb,
+        "cpus": rack.dom0_cpus,
+        # Started from the CD; the kernel is what KVM is tried with.
+        "kernel": os.path.join(folder, "vmlinuz"),
+        "disk": os.path.join(folder, "disk.ext4"),
+        "cdrom": os.path.join(folder, "boot.iso"),
+        # A paravirtualised kernel faults on QEMU's emulation of SMAP.
+        "tcg_cpu": "-smap",
+        "nics": [
+            {"kind": "user", "mac": "52:54:00:00:02:10", "host_port": rack.dom0_ssh_port, "guest_port": 22},
+            {"kind": "segment", "mac": mac_of(rack.dom0_ip), "port": rack.segment_port},
+        ],
+    }
+
+
+def _dom0(rack: Rack) -> Vars:
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": rack.dom0_ssh_port,
+        **_root_login(rack, "dom0", ("-F", "none", *_SSH, *_ALIVE, *_known(rack, "dom0"))),
+        "lab_ip": rack.dom0_ip,
+        "lab_vm": _dom0_vm(rack),
+    }
 
 
 def _head_vm(rack: Rack) -> Vars:
@@ -93,7 +128,7 @@ def _head(rack: Rack) -> Vars:
     return {
         "ansible_host": "127.0.0.1",
         "ansible_port": rack.ssh_port,
-        **_root_login(rack, "head", ("-F", "none", *_SSH, *_ALIVE, *_known_head(rack))),
+        **_root_login(rack, "head", ("-F", "none", *_SSH, *_ALIVE, *_known(rack, "head"))),
         "lab_vm": _head_vm(rack),
     }
 
@@ -135,9 +170,11 @@ def _everywhere(rack: Rack) -> Vars:
 
 
 def build(rack: Rack) -> RackInventory:
-    """Hosts ``rack`` and ``builder`` (this machine), ``head`` and the nodes, each with all it needs."""
+    """Hosts ``rack`` and ``builder`` (this machine), ``head``, perhaps ``dom0``, and the nodes, with all they need."""
     members = rack.members()
     hosts: dict[str, Vars] = {"rack": _local(), "builder": _local(), "head": _head(rack)}
+    if rack.dom0:
+        hosts["dom0"] = _dom0(rack)
     hosts.update((node.name, _node(rack, node)) for node in members)
     groups = {
         "lab_racks": ["rack"],
@@ -146,4 +183,6 @@ def build(rack: Rack) -> RackInventory:
         "mirror_hosts": ["head"],
         "nodes": [node.name for node in members],
     }
+    if rack.dom0:
+        groups["xen_dom0s"] = ["dom0"]
     return RackInventory(hosts, groups, {"all": _everywhere(rack)})

@@ -39,7 +39,10 @@ class Nic:
 
 @dataclass(frozen=True)
 class Vm:
-    """One virtual machine; memory in MiB. Without a kernel it boots from the ROM of its card."""
+    """One virtual machine; memory in MiB. Without kernel and CD it boots from the ROM of its card.
+
+    ``tcg_cpu`` are features that QEMU's own emulation has to leave out, such as ``-smap``.
+    """
 
     name: str
     machine: str = "pc"
@@ -49,6 +52,8 @@ class Vm:
     initrd: str = ""
     cmdline: str = ""
     disk: str = ""
+    cdrom: str = ""
+    tcg_cpu: str = ""
     nics: tuple[Nic, ...] = ()
 
 
@@ -113,11 +118,11 @@ def _unique(what: str, values: list[str]) -> None:
         raise ClusterError("%s %s is used twice" % (what, twice[0]), "give each VM its own")
 
 
-def accel_args(accel: str) -> list[str]:
-    """``kvm``, or ``tcg`` with one thread a processor and every feature that QEMU can emulate."""
+def accel_args(accel: str, tcg_cpu: str = "") -> list[str]:
+    """``kvm``, or ``tcg`` with one thread a processor and every feature that QEMU can emulate but ``tcg_cpu``."""
     if accel == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+    return ["-accel", "tcg,thread=multi", "-cpu", ",".join(filter(None, ("max", tcg_cpu)))]
 
 
 def _nic_args(index: int, nic: Nic) -> list[str]:
@@ -133,6 +138,8 @@ def _nic_args(index: int, nic: Nic) -> list[str]:
 
 
 def _boot_args(vm: Vm) -> list[str]:
+    if vm.cdrom:
+        return ["-cdrom", vm.cdrom, "-boot", "order=d"]
     if not vm.kernel:
         # The firmware tries again by itself when the head comes up later than a node.
         return ["-boot", "order=n,reboot-timeout=5000"]
@@ -148,7 +155,7 @@ def _disk_args(disk: str) -> list[str]:
 
 def render_argv(vm: Vm, places: Places, accel: str, program: str = PROGRAM) -> list[str]:
     """The whole command line; QEMU goes to the background once the VM is made."""
-    argv = [program, "-name", vm.name, "-M", vm.machine, *accel_args(accel)]
+    argv = [program, "-name", vm.name, "-M", vm.machine, *accel_args(accel, vm.tcg_cpu)]
     argv += ["-smp", str(vm.cpus), "-m", str(vm.memory_mb), "-nodefaults", "-display", "none"]
     argv += ["-chardev", "file,id=console,append=on,path=%s" % places.serial.replace(",", ",,")]
     argv += ["-serial", "chardev:console", "-device", "virtio-rng-pci"]

@@ -52,10 +52,18 @@ class Rack:
     ssh_port: int = 0
     segment_port: int = 0
     accel: str = "auto"
+    dom0: bool = False
+    dom0_memory_mb: int = 2048
+    dom0_cpus: int = 1
+    dom0_ssh_port: int = 0
 
     @property
     def head_ip(self) -> str:
         return self.address(1)
+
+    @property
+    def dom0_ip(self) -> str:
+        return self.address(2)
 
     @property
     def netmask(self) -> str:
@@ -126,13 +134,18 @@ def _check(rack: Rack) -> None:
         raise ClusterError("network %r: %s" % (rack.network, error), "give an IPv4 network such as 10.0.1.0/24")
     if network.prefixlen > 24:
         raise ClusterError("network %s is too small" % network, "give a /24 or larger network")
-    _between("first", rack.first, 2, FIRST_POOL_HOST - 1)
+    _between("first", rack.first, 3, FIRST_POOL_HOST - 1)
     _between("nodes", rack.nodes, 0, FIRST_POOL_HOST - rack.first)
     _between("node_memory_mb", rack.node_memory_mb, 256, 1 << 20)
     _between("head_memory_mb", rack.head_memory_mb, 512, 1 << 20)
     _between("node_cpus", rack.node_cpus, 1, 64)
     _between("head_cpus", rack.head_cpus, 1, 64)
+    _between("dom0_memory_mb", rack.dom0_memory_mb, 1536, 1 << 20)
+    _between("dom0_cpus", rack.dom0_cpus, 1, 64)
     _between("ssh_port", rack.ssh_port, 1024, 65535)
+    _between("dom0_ssh_port", rack.dom0_ssh_port, 1024, 65535)
+    if rack.dom0_ssh_port == rack.ssh_port:
+        raise ClusterError("port %d is used twice" % rack.ssh_port, "give ssh_port and dom0_ssh_port different ports")
     _between("segment_port", rack.segment_port, 1024, 65535)
     if rack.accel not in ("auto", "kvm", "tcg"):
         raise ClusterError("accel is %r" % rack.accel, "it must be auto, kvm or tcg")
@@ -142,6 +155,7 @@ def make_rack(state: str, **figures: t.Any) -> Rack:
     """A checked rack; relative ``state`` paths start at the working folder; ClusterError names a wrong figure."""
     path = os.path.abspath(os.path.expanduser(state))
     figures["ssh_port"] = figures.get("ssh_port") or derived_port(path, 20000, 0)
+    figures["dom0_ssh_port"] = figures.get("dom0_ssh_port") or derived_port(path, 30000, 16)
     figures["segment_port"] = figures.get("segment_port") or derived_port(path, 10000, 8)
     rack = Rack(path, **figures)
     _check(rack)

@@ -21,11 +21,15 @@ PACKAGES = {
     "newuidmap": "uidmap",
     "unshare": "util-linux",
     "tar": "tar",
+    "grub-mkimage": "grub-common",
+    "/usr/lib/grub/i386-pc/cdboot.img": "grub-pc-bin",
+    "xorriso": "xorriso",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
 VM_TOOLS = ("qemu-system-x86_64", "/usr/share/seabios/bios-256k.bin", "/usr/lib/ipxe/qemu/efi-virtio.rom", "ssh")
 DISK_TOOLS = ("mmdebstrap", "mkfs.ext4", "tar")
+BOOT_CD_TOOLS = ("grub-mkimage", "/usr/lib/grub/i386-pc/cdboot.img", "xorriso")
 USER_TOOLS = ("newuidmap", "unshare")
 
 

@@ -208,3 +208,27 @@ def test_module_builds_once(call: RunModule, tmp_path: pathlib.Path) -> None:
 )
 def test_module_errors(call: RunModule, files: list[dict[str, str]], message: str) -> None:
     assert message in call(files=files)["msg"]
+
+
+def test_a_boot_cd_is_made_beside_the_disk() -> None:
+    host = builder()
+    host.files["/usr/lib/grub/i386-pc/cdboot.img"] = b""
+    wanted = disk(boot_cd=True)
+    disks.build(wanted, host, user=0)
+    grub = next(argv for argv in host.actions if argv[0] == "grub-mkimage")
+    assert {"multiboot2", "configfile", "search_label"} <= set(grub)
+    early = host.files[grub[grub.index("-c") + 1]].decode()
+    assert early.index("search --no-floppy --label root") < early.index("configfile ($root)/boot/grub/grub.cfg")
+    iso = next(argv for argv in host.actions if argv[0] == "xorriso")
+    at = iso.index("-b")
+    assert iso[at : at + 6] == ["-b", "eltorito", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
+    assert ["mv", "-f", "/s/head/build/boot.iso", "/s/head/boot.iso"] in host.ran
+
+
+def test_a_boot_cd_belongs_to_the_disk() -> None:
+    with_cd, without = disk(boot_cd=True), disk()
+    assert with_cd.digest() != without.digest()
+    files = {"/s/head/disk.ext4": b"", "/s/head/vmlinuz": b"", "/s/head/initrd.img": b""}
+    stamp = json.dumps({"digest": with_cd.digest()}).encode()
+    assert not disks.is_current(with_cd, MemoryHost({**files, with_cd.stamp: stamp}))
+    assert disks.is_current(with_cd, MemoryHost({**files, with_cd.stamp: stamp, "/s/head/boot.iso": b""}))

@@ -60,3 +60,33 @@ def test_the_file_wins_over_the_environment(tmp_path: pathlib.Path, monkeypatch:
 def test_a_wrong_figure_is_an_error_of_the_parser(tmp_path: pathlib.Path) -> None:
     with pytest.raises(AnsibleParserError, match=r"rack\.lab\.yml: nodes is 400"):
         read(tmp_path, "nodes: 400\n")
+
+
+@pytest.mark.parametrize(("wanted", "groups"), [("true", ["dom0"]), ("false", [])])
+def test_a_dom0_is_there_when_it_is_asked_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, wanted: str, groups: list[str]
+) -> None:
+    monkeypatch.setenv("LAB_DOM0", wanted)
+    monkeypatch.setenv("LAB_STATE", "/srv/other")
+    found = read(tmp_path).groups
+    hosts = found["xen_dom0s"].hosts if "xen_dom0s" in found else []
+    assert [host.name for host in hosts] == groups
+    for host in hosts:
+        assert host.vars["lab_ip"] == "10.0.1.2"
+        assert host.vars["ansible_port"] != found["boot_servers"].hosts[0].vars["ansible_port"]
+        assert "UserKnownHostsFile=/srv/other/dom0/known_hosts" in host.vars["ansible_ssh_common_args"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dom0_memory_mb: 512\n", "dom0_memory_mb is 512"),
+        ("dom0_cpus: 0\n", "dom0_cpus is 0"),
+        ("ssh_port: 2222\ndom0_ssh_port: 2222\n", "port 2222 is used twice"),
+        ("dom0_ssh_port: 80\n", "dom0_ssh_port is 80"),
+        ("first: 2\n", "first is 2"),
+    ],
+)
+def test_wrong_figures_of_dom0(tmp_path: pathlib.Path, text: str, message: str) -> None:
+    with pytest.raises(AnsibleParserError, match=message):
+        read(tmp_path, text)

@@ -108,7 +108,7 @@ def test_everything_missing_is_named_at_once() -> None:
         require(Bare(), PACKAGES)
     for package in set(PACKAGES.values()):
         assert package in caught.value.message
-    assert caught.value.hint.startswith("as root, run: apt-get install e2fsprogs ipxe-qemu")
+    assert caught.value.hint.startswith("as root, run: apt-get install e2fsprogs grub-common")
 
 
 def test_a_machine_with_everything_misses_nothing() -> None:

@@ -110,3 +110,13 @@ def test_vms_are_sorted_and_missing_values_fall_back() -> None:
     assert [vm.name for vm in vms] == ["a", "b"]
     assert vms[1] == Vm("b")
     assert vms[0].nics == (Nic("segment", MAC, 5000),)
+
+
+@pytest.mark.parametrize(("accel", "cpu"), [("tcg", "max,-smap"), ("kvm", "host")])
+def test_dom0_starts_what_its_own_menu_says(accel: str, cpu: str) -> None:
+    dom0 = parse_vm(build(make_rack("/srv/lab", dom0=True, dom0_ssh_port=2223)).hosts["dom0"]["lab_vm"])
+    argv = render_argv(dom0, Places("dom0", "/f", "/r"), accel)
+    assert (option(argv, "-cpu"), option(argv, "-m")) == ([cpu], ["2048"])
+    assert (option(argv, "-cdrom"), option(argv, "-boot")) == (["/srv/lab/dom0/boot.iso"], ["order=d"])
+    assert not {"-kernel", "-append"} & set(argv)
+    assert "hostfwd=tcp:127.0.0.1:2223-:22" in option(argv, "-netdev")[0]
