@@ -68,15 +68,16 @@ def render_proxy(text: str, proxy: t.Mapping[str, t.Any]) -> str:
     return "".join(line + "\n" for line in kept + new)
 
 
-def render_list(items: t.Iterable[str], name: str) -> str:
-    """skip.list and inst.list: an expression per line."""
+def render_list(text: str, items: t.Iterable[str], name: str) -> str:
+    """skip.list and inst.list: an expression per line, below the comments that ``text`` has."""
     lines = list(items)
     for line in lines:
-        if not line.strip() or "\n" in line:
+        if not line.strip() or "\n" in line or line.startswith("#"):
             raise ClusterError("%s: %r is no expression" % (name, line), "the name of a package, or /regexp/")
         if len(line) > 1 and line.startswith("/") and line.endswith("/"):
             _check_regexp(line[1:-1], name)
-    return "# Written by xtreemos.cluster.urpmi_media\n" + "".join(line + "\n" for line in lines)
+    comments = [line for line in text.split("\n") if line.lstrip().startswith("#")]
+    return "".join(line + "\n" for line in comments + lines)
 
 
 def _check_regexp(text: str, name: str) -> None:
