@@ -109,7 +109,7 @@ def _files(params: Params, plan: Plan, host: Host) -> FilePlan:
     writes, before = {}, {}
     for name, text in texts.items():
         path = etc(params, name)
-        secret = name == "netrc" or "proxy_user" in text
+        secret = name == "netrc" or (name == "proxy.cfg" and "proxy_user" in text)
         now = host.read(path)
         content = text.encode("utf-8", "surrogateescape")
         open_ = secret and now is not None and _mode(path) & 0o077

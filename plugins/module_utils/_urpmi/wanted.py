@@ -13,7 +13,7 @@ import posixpath
 import re
 import typing as t
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
 from .._host.host import Host
@@ -40,7 +40,7 @@ class Wanted:
 
     name: str
     url: str | None = None
-    options: t.Mapping[str, t.Optional[str]] = ()  # type: ignore[assignment]
+    options: t.Mapping[str, t.Optional[str]] = field(default_factory=dict)
     unset: frozenset[str] = frozenset()
     state: str = "present"
     priority: int | None = None
@@ -124,7 +124,7 @@ def _single(entry: Entry, host: Host) -> Wanted:
     check_name(name)
     where = "medium %r" % name
     if entry["state"] == "absent":
-        return Wanted(name, state="absent", options={})
+        return Wanted(name, state="absent")
     if entry.get("url") and entry.get("mirrorlist"):
         raise ClusterError("%s has url and mirrorlist" % where, "keep one of them")
     url, login = (None, None)
@@ -158,7 +158,7 @@ def _tree(entry: Entry, source: Source, cfg: UrpmiCfg, host: Host) -> list[Wante
         where = "distrib"
         base, login = _login(entry, clean_url(entry["url"], where), where)
     if entry["state"] == "absent":
-        return [Wanted(name, state="absent", options={}) for name in _below(cfg, base, mirrorlist)]
+        return [Wanted(name, state="absent") for name in _below(cfg, base, mirrorlist)]
     if login is not None:
         source.logins[login.machine] = login
     tree = _read_tree(base or mirrors_of(mirrorlist, source, host, entry.get("root") or "/")[0], source)
