@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: urpmi_media
 short_description: Set the media that urpmi installs from
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - Adds, changes, orders and removes media in C(urpmi.cfg) and keeps what urpmi stores of them in C(/var/lib/urpmi).
   - Comments and options that this module does not know stay in the file. A file with a mistake is never written; urpmi
