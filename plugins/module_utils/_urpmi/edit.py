@@ -141,12 +141,12 @@ def _spaced(cfg: UrpmiCfg, old: UrpmiCfg) -> UrpmiCfg:
     if not old.blocks and any(line.strip() for line in after):
         blocks[0] = replace(blocks[0], before=tuple(line for line in after if line.strip()))
         after = ("",)
-    previous = {one: other for one, other in zip(old.blocks[1:], old.blocks)}
+    neighbours = {(one.name, other.name) for one, other in zip(old.blocks, old.blocks[1:])}
     for at, block in enumerate(blocks):
-        same = at > 0 and previous.get(block) == blocks[at - 1]
+        same = at > 0 and (blocks[at - 1].name, block.name) in neighbours
         if at and not same and not (block.before and not block.before[0].strip()):
             blocks[at] = replace(block, before=("", *block.before))
-        elif at == 0 and block.before == ("",) and block not in old.blocks[:1]:
+        elif at == 0 and block.before == ("",) and block.name not in [one.name for one in old.blocks[:1]]:
             blocks[at] = replace(block, before=())
     return replace(cfg, blocks=tuple(blocks), after=after or ("",))
 

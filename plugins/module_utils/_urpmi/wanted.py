@@ -139,12 +139,20 @@ def _single(entry: Entry, host: Host) -> Wanted:
     )
 
 
-def _read_tree(root: str, source: Source) -> MediaCfg:
-    path = root.rstrip("/") + "/media/media_info/media.cfg"
-    data = source.read(path)
-    if data is None:
-        raise ClusterError("%s holds no distribution" % root, "there is no media/media_info/media.cfg")
-    return parse_mediacfg(data.decode("utf-8", "replace"), path)
+def _read_tree(roots: t.Sequence[str], source: Source) -> MediaCfg:
+    """media.cfg of the first place that has one."""
+    told: list[str] = []
+    for root in roots:
+        path = root.rstrip("/") + "/media/media_info/media.cfg"
+        try:
+            data = source.read(path)
+        except ClusterError as error:
+            told.append(error.message)
+            continue
+        if data is not None:
+            return parse_mediacfg(data.decode("utf-8", "replace"), path)
+        told.append("%s holds no distribution" % root)
+    raise ClusterError("; ".join(told), "a distribution has media/media_info/media.cfg; check the URL and the server")
 
 
 def _tree(entry: Entry, source: Source, cfg: UrpmiCfg, host: Host) -> list[Wanted]:
@@ -161,7 +169,8 @@ def _tree(entry: Entry, source: Source, cfg: UrpmiCfg, host: Host) -> list[Wante
         return [Wanted(name, state="absent") for name in _below(cfg, base, mirrorlist)]
     if login is not None:
         source.logins[login.machine] = login
-    tree = _read_tree(base or mirrors_of(mirrorlist, source, host, entry.get("root") or "/")[0], source)
+    roots = [base] if base else mirrors_of(mirrorlist, source, host, entry["root"])
+    tree = _read_tree(roots, source)
     return [
         _of_tree(entry, tree, medium, base, login, host)
         for medium in media_of(tree)

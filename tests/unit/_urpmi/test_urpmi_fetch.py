@@ -108,7 +108,7 @@ def test_the_next_mirror_takes_over(tmp_path: Path, url: str) -> None:
     )
     one = {"name": "n", "mirrorlist": str(mirrors), "with_dir": "media/main/release"}
     assert run(tmp_path / "..", one, check=True)["media"]["n"]["packages"] > 0
-    (tmp_path / "one.list").write_text("type=distrib,url=%s/tree\n" % url)
+    (tmp_path / "one.list").write_text("type=distrib,url=%s/none\ntype=distrib,url=%s/tree\n" % (url, url))
     result = run(tmp_path, {"distrib": True, "mirrorlist": str(tmp_path / "one.list")})
     assert result["media"]["Main Updates"]["options"] == {
         "mirrorlist": str(tmp_path / "one.list"), "update": None, "with-dir": "media/main/updates"
