@@ -18,6 +18,7 @@ from .._media.urpmicfg import Block, UrpmiCfg, parse_urpmicfg, render_urpmicfg
 from .beside import masked, parse_netrc, render_list, render_netrc, render_proxy
 from .edit import edit, global_options
 from .fetch import STATE, SYNTHESIS, Fetched, fetch_all, folder_of, has_synthesis, needs_none, readable
+from .keys import key_ids_of
 from .source import Login, Source, machine_of, scheme
 from .wanted import Wanted, wanted_media
 
@@ -161,13 +162,13 @@ def _gone(params: Params, plan: Plan, host: Host) -> list[str]:
 
 
 def _imports(params: Params, plan: Plan, host: Host) -> list[list[str]]:
-    keys = {one.pubkey: plan.new.media[one.name] for one in plan.wanted if one.pubkey and one.name in plan.new.media}
+    keys = sorted({one.pubkey for one in plan.wanted if one.pubkey and one.state != "absent"})
     if keys and host.which("rpm") is None:
-        plan.warnings.append("rpm is missing: no key of %s is imported" % ", ".join(sorted(keys)))
+        plan.warnings.append("rpm is missing: no key of %s is imported" % ", ".join(keys))
         return []
     found = []
-    for path, block in sorted(keys.items()):
-        names = ["gpg-pubkey-" + one for one in (block.options.get("key-ids") or "").split(",") if one]
+    for path in keys:
+        names = ["gpg-pubkey-" + one for one in key_ids_of(host.read(path) or b"", path)]
         if host.run(["rpm", "--root", params["root"], "-q", *names], check=False).rc != 0:
             found.append(["rpm", "--root", params["root"], "--import", path])
     return found

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import typing as t
 from pathlib import Path
@@ -161,6 +162,20 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, folder: Path, rename
     stored = root / "var/lib/urpmi/n"
     for name in ("MD5SUM", "synthesis.hdlist.cz"):
         assert (stored / name).read_bytes() == (folder / "one/media_info" / name).read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("rpm") is None, reason="rpm --root needs root")
+def test_a_key_is_imported_once(tmp_path: Path, folder: Path) -> None:
+    """By the real rpm, into a database of its own; a key id beside it, of a key that nobody has, does not matter."""
+    one = {"name": "n", "url": str(folder / "one"), "pubkey": str(KEY), "key_ids": ["11111111"]}
+    predicted, result = run(tmp_path, one, check=True), run(tmp_path, one)
+    (ours,) = key_ids_of(KEY.read_bytes(), "k")
+    assert predicted == result and result["actions"] == [["rpm", "--root", str(tmp_path), "--import", str(KEY)]]
+    assert result["media"]["n"]["options"]["key-ids"] == ",".join(sorted(["11111111", ours]))
+    done = LocalHost().run(["rpm", "--root", str(tmp_path), "-q", "gpg-pubkey"])
+    assert done.stdout.startswith("gpg-pubkey-%s-" % ours)
+    again = run(tmp_path, one)
+    assert (again["changed"], again["actions"], again["warnings"]) == (False, [], [])
 
 
 def test_key_ids() -> None:
