@@ -12,9 +12,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 
 from .._host.errors import ClusterError
+from .._host.host import Host
 
 _ARMOR = re.compile(
     rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+:[^\r\n]*\r?\n)*\s*\n(.*?)(?:\n=[A-Za-z0-9+/]{4}\s*)?\n?"
@@ -61,3 +63,17 @@ def key_ids_of(armored: bytes, name: str) -> list[str]:
     if not found:
         raise ClusterError("%s is no armored OpenPGP public key" % name, "export it with gpg --armor --export")
     return found
+
+
+def import_of(path: str, root: str) -> list[str]:
+    """The command that makes rpm know a key."""
+    return ["rpm", "--root", root, "--import", path]
+
+
+def is_imported(path: str, root: str, host: Host) -> bool:
+    """Whether rpm knows the key. Where it has no database yet it is not asked, as asking would make one."""
+    names = ["gpg-pubkey-" + one for one in key_ids_of(host.read(path) or b"", path)]
+    folder = host.run(["rpm", "--eval", "%{_dbpath}"]).stdout.strip()
+    if not host.listdir(os.path.join(root, folder.lstrip("/"))):
+        return False
+    return host.run(["rpm", "--root", root, "-q", *names], check=False).rc == 0

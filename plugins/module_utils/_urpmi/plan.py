@@ -18,7 +18,7 @@ from .._media.urpmicfg import Block, UrpmiCfg, parse_urpmicfg, render_urpmicfg
 from .beside import masked, parse_netrc, render_list, render_netrc, render_proxy
 from .edit import edit, global_options
 from .fetch import STATE, SYNTHESIS, Fetched, fetch_all, folder_of, has_synthesis, needs_none, readable
-from .keys import key_ids_of
+from .keys import import_of, is_imported
 from .source import Login, Source, machine_of, scheme
 from .wanted import Wanted, wanted_media
 
@@ -166,12 +166,7 @@ def _imports(params: Params, plan: Plan, host: Host) -> list[list[str]]:
     if keys and host.which("rpm") is None:
         plan.warnings.append("rpm is missing: no key of %s is imported" % ", ".join(keys))
         return []
-    found = []
-    for path in keys:
-        names = ["gpg-pubkey-" + one for one in key_ids_of(host.read(path) or b"", path)]
-        if host.run(["rpm", "--root", params["root"], "-q", *names], check=False).rc != 0:
-            found.append(["rpm", "--root", params["root"], "--import", path])
-    return found
+    return [import_of(path, params["root"]) for path in keys if not is_imported(path, params["root"], host)]
 
 
 def _row(plan: Plan, name: str) -> Row:

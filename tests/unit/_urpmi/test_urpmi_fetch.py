@@ -168,7 +168,9 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path, folder: Path, rename
 def test_a_key_is_imported_once(tmp_path: Path, folder: Path) -> None:
     """By the real rpm, into a database of its own; a key id beside it, of a key that nobody has, does not matter."""
     one = {"name": "n", "url": str(folder / "one"), "pubkey": str(KEY), "key_ids": ["11111111"]}
-    predicted, result = run(tmp_path, one, check=True), run(tmp_path, one)
+    predicted = run(tmp_path, one, check=True)
+    assert list(tmp_path.iterdir()) == []
+    result = run(tmp_path, one)
     (ours,) = key_ids_of(KEY.read_bytes(), "k")
     assert predicted == result and result["actions"] == [["rpm", "--root", str(tmp_path), "--import", str(KEY)]]
     assert result["media"]["n"]["options"]["key-ids"] == ",".join(sorted(["11111111", ours]))

@@ -50,7 +50,9 @@ def call(
     # An rpm that remembers nothing but the keys it was given.
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "rpm").write_text('#!/bin/sh\n[ "$3" = -q ] && exec test -e "$2/key"\n: > "$2/key"\n')
+    (programs / "rpm").write_text(
+        '#!/bin/sh\n[ "$1" = --eval ] && exec echo /etc\n[ "$3" = -q ] && exec test -e "$2/key"\n: > "$2/key"\n'
+    )
     (programs / "rpm").chmod(0o755)
     monkeypatch.setenv("PATH", "%s:%s" % (programs, os.environ["PATH"]))
 
