@@ -102,7 +102,7 @@ class UrpmiCfg:
         """Media by name, in file order."""
         return {block.name: block for block in self.blocks if block.name}
 
-    @property
+    @cached_property
     def options(self) -> Options:
         """The global options; of several blocks the last one counts, as for urpmi."""
         return {key: value for block in self.blocks if not block.name for key, value in block.options.items()}
