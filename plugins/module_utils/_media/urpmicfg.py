@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._host.errors import ClusterError
 
@@ -96,12 +97,12 @@ class UrpmiCfg:
     after: tuple[str, ...] = ("",)
     name: str = "urpmi.cfg"
 
-    @property
+    @cached_property
     def media(self) -> dict[str, Block]:
         """Media by name, in file order."""
         return {block.name: block for block in self.blocks if block.name}
 
-    @property
+    @cached_property
     def options(self) -> Options:
         """The global options; of several blocks the last one counts, as for urpmi."""
         return {key: value for block in self.blocks if not block.name for key, value in block.options.items()}

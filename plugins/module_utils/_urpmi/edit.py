@@ -83,26 +83,22 @@ def _removed(cfg: UrpmiCfg, names: t.AbstractSet[str]) -> UrpmiCfg:
     return replace(cfg, blocks=tuple(blocks), after=loose + cfg.after)
 
 
-def _inserted(blocks: list[Block], block: Block) -> None:
-    """Local media stand before the first remote one, as urpmi puts them."""
-    at = len(blocks)
-    if is_local(block.url):
-        at = next((n for n, other in enumerate(blocks) if other.name and not is_local(other.url)), at)
-    blocks.insert(at, block)
-
-
 def _added(cfg: UrpmiCfg, wanted: t.Iterable[Wanted]) -> UrpmiCfg:
     blocks = list(cfg.blocks)
     places = {block.name: at for at, block in enumerate(blocks) if block.name}
     for one in wanted:
         if one.name in places:
             blocks[places[one.name]] = changed_block(blocks[places[one.name]], one)
+    # Local media stand before the first remote one, as urpmi puts them.
+    remote = next((at for at, block in enumerate(blocks) if block.name and not is_local(block.url)), len(blocks))
     for one in wanted:
         if one.name in places:
             continue
         if not one.url and not one.options.get("mirrorlist"):
             raise ClusterError("medium %r is new and has no url" % one.name, "give url, or mirrorlist")
-        _inserted(blocks, new_block(one.name, one.url or "", dict(one.options)))
+        local = is_local(one.url or "")
+        blocks.insert(remote if local else len(blocks), new_block(one.name, one.url or "", dict(one.options)))
+        remote += local
     return replace(cfg, blocks=tuple(blocks))
 
 

@@ -10,6 +10,7 @@ A location is an absolute path or a URL of http, https, ftp or file. Nothing goe
 from __future__ import annotations
 
 import base64
+import http.client
 import os
 import typing as t
 import urllib.error
@@ -21,6 +22,8 @@ from .._host.errors import ClusterError
 READABLE = ("http", "https", "ftp", "file")
 # Above any real synthesis, far below what a crafted server could send.
 LIMIT = 1 << 28
+# What means something in a URL, or is quoted already.
+_URL_MARKS = ":/?#[]@!$&'()*+,;=%~"
 
 
 class Login(t.NamedTuple):
@@ -102,11 +105,15 @@ class Source:
             raise ClusterError("cannot read %s: %s" % (path, error.strerror))
 
     def _request(self, url: str) -> urllib.request.Request:
-        request = urllib.request.Request(without_user(url))
         login = self.logins.get(machine_of(url))
-        if login is not None and scheme(url) in ("http", "https"):
-            pair = "%s:%s" % (login.user, login.password)
-            request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
+        plain = urllib.parse.quote(without_user(url), safe=_URL_MARKS)
+        if login is not None and scheme(url) == "ftp":
+            pair = tuple(urllib.parse.quote(part, safe="") for part in login[1:])
+            return urllib.request.Request(plain.replace("://", "://%s:%s@" % pair, 1))
+        request = urllib.request.Request(plain)
+        if login is not None:
+            both = "%s:%s" % (login.user, login.password)
+            request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(both.encode()).decode())
         return request
 
     def _remote(self, url: str) -> bytes | None:
@@ -121,7 +128,7 @@ class Source:
             raise ClusterError("%s: the server answers %d %s" % (shown, error.code, error.reason), hint)
         except urllib.error.URLError as error:
             raise ClusterError("%s cannot be reached: %s" % (shown, error.reason), "check the server, or `proxy`")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ClusterError("%s cannot be read: %s" % (shown, error), "check the server, or `proxy`")
 
     def need(self, location: str, what: str) -> bytes:

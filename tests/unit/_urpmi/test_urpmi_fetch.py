@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the server has: a medium, the same behind a password, a tree whose media are the medium too."""
     top = tmp_path_factory.mktemp("served")
     media.run(media.medium(top / "one", names=["a-simple"]))
+    (top / "with a blank").symlink_to(top / "one")
     (top / "secret").mkdir()
     (top / "secret" / "one").symlink_to(top / "one")
     tree = media.tree(top / "tree")
@@ -66,6 +67,7 @@ def test_a_medium_of_a_server(tmp_path: Path, url: str) -> None:
     assert predicted == result and result["media"]["n"]["packages"] == 1
     assert result["media"]["n"]["files"] == ["MD5SUM", "synthesis.hdlist.cz"]
     assert run(tmp_path, {**one, "state": "latest"})["changed"] is False
+    assert run(tmp_path, {"name": "blank", "url": url + "/with a blank"})["media"]["blank"]["packages"] == 1
     always = run(tmp_path, {**one, "xml_info": "always"}, state="latest")
     assert always["media"]["n"]["state"] == "changed" and always["media"]["n"]["files"] == []
     fresh = run(tmp_path, {**one, "name": "m", "xml_info": "always"})
@@ -219,6 +221,21 @@ def test_release_and_architecture() -> None:
     assert parse_mirrors("type=distrib,url=ftp://a/\ntype=distrib,url=http://b\ntype=distrib,url=rsync://c\nx\n") == [
         "http://b", "ftp://a"
     ]  # fmt: skip
+
+
+def test_a_login_for_ftp_goes_into_the_request() -> None:
+    source = Source(1, {"h": Login("h", "u", "p:@")})
+    assert source._request("ftp://u@h/x y").full_url == "ftp://u:p%3A%40@h/x%20y"
+    assert source._request("ftp://other/x").full_url == "ftp://other/x"
+
+
+def test_ten_thousand_media_in_one_call(tmp_path: Path) -> None:
+    entries = [{"name": "m%d" % at, "url": ("/l/%d" if at % 2 else "http://h/%d") % at} for at in range(10000)]
+    result = run(tmp_path, *entries, fetch=False)
+    assert len(result["media"]) == 10000
+    names = list(parse_urpmicfg((tmp_path / "etc/urpmi/urpmi.cfg").read_text()).media)
+    assert names == ["m%d" % at for at in [*range(1, 10000, 2), *range(0, 10000, 2)]]
+    assert run(tmp_path, *entries, fetch=False)["changed"] is False
 
 
 def test_what_python_cannot_read_is_left_to_urpmi(tmp_path: Path) -> None:
