@@ -117,9 +117,9 @@ def _files(params: Params, plan: Plan, host: Host) -> FilePlan:
         if open_ or content != (now or b""):
             writes[path] = File(content, 0o600 if secret else 0o644)
             before[path] = now or b""
-    for path, key in {one.pubkey: one.key for one in plan.wanted if one.write_key}.items():
-        if host.read(path) != key:
-            writes[path], before[path] = File(key), host.read(path) or b""
+    for path, data in {one.pubkey: one.key for one in plan.wanted if one.write_key}.items():
+        if host.read(path) != data:
+            writes[path], before[path] = File(data), host.read(path) or b""
     return FilePlan(writes, (), before)
 
 

@@ -117,7 +117,7 @@ def _one_line(value: str, where: str, key: str) -> str:
 
 def _pubkey(entry: Entry, where: str, host: Host) -> bytes:
     """The key, from its text or from its file."""
-    path, text = entry.get("pubkey") or "", entry.get("pubkey_content")
+    path, text = entry.get("pubkey") or "", str(entry.get("pubkey_content") or "")
     if text:
         return (text.rstrip("\n") + "\n").encode()
     data = host.read(path) if path else b""
