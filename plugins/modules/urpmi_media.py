@@ -83,6 +83,9 @@ options:
             O(media[].key_ids).
           - The key that lies beside the packages is not used, as whoever changes the packages can change it too.
         type: path
+      pubkey_content:
+        description: The armored public key as text, to be written to O(media[].pubkey) first.
+        type: str
       priority:
         description: Media with a smaller number come first in the file; 50 for media without it.
         type: int
@@ -222,7 +225,7 @@ media:
       files: [MD5SUM, synthesis.hdlist.cz]
       packages: 11
 files:
-  description: Files below C(/etc/urpmi) that changed, sorted.
+  description: Files below C(/etc/urpmi), and keys, that changed, sorted.
   returned: success
   type: list
   elements: str
@@ -258,6 +261,7 @@ MEDIUM = {
     "verify_rpm": {"type": "bool"},
     "key_ids": {"type": "list", "elements": "str", "no_log": False},
     "pubkey": {"type": "path", "no_log": False},
+    "pubkey_content": {"type": "str", "no_log": False},
     "priority": {"type": "int"},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},

@@ -34,8 +34,9 @@ def _store(plan: Plan, params: Params, host: Host) -> None:
 
 
 def apply(plan: Plan, params: Params, host: Host) -> None:
-    """Logins and metadata before the configuration that needs them, removals after it is gone from there."""
-    first = {path: file for path, file in plan.files.writes.items() if path == etc(params, "netrc")}
+    """Logins, keys and metadata before the configuration that needs them, removals after it is gone from there."""
+    early = {etc(params, "netrc"), *(one.pubkey for one in plan.wanted if one.pubkey)}
+    first = {path: file for path, file in plan.files.writes.items() if path in early}
     rest = {path: file for path, file in plan.files.writes.items() if path not in first}
     if first:
         host.write_files(first)

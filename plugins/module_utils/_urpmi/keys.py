@@ -70,9 +70,9 @@ def import_of(path: str, root: str) -> list[str]:
     return ["rpm", "--root", root, "--import", path]
 
 
-def is_imported(path: str, root: str, host: Host) -> bool:
+def is_imported(key: bytes, root: str, host: Host) -> bool:
     """Whether rpm knows the key. Where it has no database yet it is not asked, as asking would make one."""
-    names = ["gpg-pubkey-" + one for one in key_ids_of(host.read(path) or b"", path)]
+    names = ["gpg-pubkey-" + one for one in key_ids_of(key, "the key")]
     folder = host.run(["rpm", "--eval", "%{_dbpath}"]).stdout.strip()
     if not host.listdir(os.path.join(root, folder.lstrip("/"))):
         return False

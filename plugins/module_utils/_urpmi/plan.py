@@ -117,6 +117,9 @@ def _files(params: Params, plan: Plan, host: Host) -> FilePlan:
         if open_ or content != (now or b""):
             writes[path] = File(content, 0o600 if secret else 0o644)
             before[path] = now or b""
+    for path, data in {one.pubkey: one.key for one in plan.wanted if one.write_key}.items():
+        if host.read(path) != data:
+            writes[path], before[path] = File(data), host.read(path) or b""
     return FilePlan(writes, (), before)
 
 
@@ -162,11 +165,12 @@ def _gone(params: Params, plan: Plan, host: Host) -> list[str]:
 
 
 def _imports(params: Params, plan: Plan, host: Host) -> list[list[str]]:
-    keys = sorted({one.pubkey for one in plan.wanted if one.pubkey and one.state != "absent"})
+    keys = {one.pubkey: one.key for one in plan.wanted if one.pubkey}
     if keys and host.which("rpm") is None:
-        plan.warnings.append("rpm is missing: no key of %s is imported" % ", ".join(keys))
+        plan.warnings.append("rpm is missing: no key of %s is imported" % ", ".join(sorted(keys)))
         return []
-    return [import_of(path, params["root"]) for path in keys if not is_imported(path, params["root"], host)]
+    root = params["root"]
+    return [import_of(path, root) for path, key in sorted(keys.items()) if not is_imported(key, root, host)]
 
 
 def _row(plan: Plan, name: str) -> Row:

@@ -13,7 +13,7 @@ import posixpath
 import re
 import typing as t
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._host.errors import ClusterError
 from .._host.host import Host
@@ -35,7 +35,8 @@ _BAD_NAME = re.compile(r"[/\x00-\x1f\x7f]|^[#{}]|^\s|\s$|\\$|^\.{1,2}$", re.ASCI
 class Wanted:
     """One medium. ``options`` are to be set, those in ``unset`` must not be; others stay as they are.
 
-    ``url`` None leaves the URL alone. Smaller ``priority`` comes first in the file.
+    ``url`` None leaves the URL alone. ``key`` is the content of the file ``pubkey``, to be written there if
+    ``write_key``. Smaller ``priority`` comes first in the file.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Wanted:
     priority: int | None = None
     login: Login | None = None
     pubkey: str = ""
+    key: bytes = b""
+    write_key: bool = False
 
 
 def check_name(name: str) -> None:
@@ -100,7 +103,7 @@ def _options(entry: Entry, where: str, host: Host) -> tuple[Options, set[str]]:
         options["verify-rpm"] = "1" if entry["verify_rpm"] else "0"
     ids = entry.get("key_ids")
     if entry.get("pubkey"):
-        ids = [*(ids or []), *key_ids_of(_pubkey(entry["pubkey"], where, host), entry["pubkey"])]
+        ids = [*(ids or []), *key_ids_of(_pubkey(entry, where, host), entry["pubkey"])]
     if ids is not None:
         options.update({"key-ids": _short_ids(ids, where)}) if ids else unset.add("key-ids")
     return options, unset
@@ -112,11 +115,26 @@ def _one_line(value: str, where: str, key: str) -> str:
     return value
 
 
-def _pubkey(path: str, where: str, host: Host) -> bytes:
-    data = host.read(path)
+def _pubkey(entry: Entry, where: str, host: Host) -> bytes:
+    """The key, from its text or from its file."""
+    path, text = entry.get("pubkey") or "", str(entry.get("pubkey_content") or "")
+    if text:
+        return (text.rstrip("\n") + "\n").encode()
+    data = host.read(path) if path else b""
     if data is None:
         raise ClusterError("%s: the pubkey %s does not exist" % (where, path), "copy it to the host first")
     return data
+
+
+def _made(entry: Entry, one: Wanted, where: str, host: Host) -> Wanted:
+    """With what is the same for single media and those of a tree."""
+    path, text = entry.get("pubkey") or "", entry.get("pubkey_content")
+    if text and not path:
+        raise ClusterError("%s: pubkey_content has no place" % where, "give pubkey, the path to write it to")
+    key = _pubkey(entry, where, host) if path else b""
+    return replace(
+        one, state=entry["state"], priority=entry["priority"], pubkey=path, key=key, write_key=bool(text and path)
+    )
 
 
 def _single(entry: Entry, host: Host) -> Wanted:
@@ -134,9 +152,7 @@ def _single(entry: Entry, host: Host) -> Wanted:
         unset.add("mirrorlist")
     elif entry.get("mirrorlist"):
         url = ""
-    return Wanted(
-        name, url, options, frozenset(unset), entry["state"], entry["priority"], login, entry.get("pubkey") or ""
-    )
+    return _made(entry, Wanted(name, url, options, frozenset(unset), login=login), where, host)
 
 
 def _read_tree(roots: t.Sequence[str], source: Source) -> MediaCfg:
@@ -196,9 +212,7 @@ def _of_tree(entry: Entry, tree: MediaCfg, medium: Medium, base: str, login: Log
     if not base:
         url = ""
         options.update({"mirrorlist": entry["mirrorlist"], "with-dir": medium.folder})
-    return Wanted(
-        name, url, options, frozenset(unset), entry["state"], entry["priority"], login, entry.get("pubkey") or ""
-    )
+    return _made(entry, Wanted(name, url, options, frozenset(unset), login=login), where, host)
 
 
 def wanted_media(

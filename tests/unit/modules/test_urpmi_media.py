@@ -110,6 +110,7 @@ OPTIONS: list[Result] = [
     {"media": [{"name": "old", "key_ids": ["0xAAAABBBBCCCCDDDD", "4310025f"]}]},
     {"media": [{"name": "old", "key_ids": []}]},
     {"media": [{"name": "old", "pubkey": str(KEY)}]},
+    {"media": [{"name": "old", "pubkey": "%(root)s/etc/key", "pubkey_content": KEY.read_text()}]},
     {"media": [{"name": "new", "url": "%(served)s", "with_dir": "one"}]},
     {"media": [{"name": "new", "mirrorlist": "%(served)s", "with_dir": "one"}]},
     {"media": [{"name": "old", "priority": 60}, {"name": "far", "priority": 10}], "fetch": False},
@@ -140,7 +141,7 @@ def label(options: t.Any) -> str:
 @pytest.mark.parametrize("options", OPTIONS, ids=label)
 def test_check_mode_tells_what_a_run_does(call: Call, root: Path, served: Path, options: Result) -> None:
     (root / "etc/urpmi/urpmi.cfg").write_text(BEFORE % {"served": served})
-    options = filled(options, served)
+    options = filled(json.loads(json.dumps(options).replace("%(root)s", str(root))), served)
     before = snapshot(root)
     predicted = call(check=True, diff=True, **options)
     assert snapshot(root) == before
@@ -239,6 +240,8 @@ BAD: list[tuple[Result, str]] = [
     ({"name": "n", "url": "/x", "username": "u"}, "username is for http, https and ftp"),
     ({"name": "n", "url": "/x", "pubkey": "%(served)s/none"}, "none does not exist"),
     ({"name": "n", "url": "/x", "pubkey": "%(served)s/one/media_info/MD5SUM"}, "MD5SUM is no armored OpenPGP"),
+    ({"name": "n", "url": "/x", "pubkey_content": "x"}, "medium 'n': pubkey_content has no place"),
+    ({"name": "n", "url": "/x", "pubkey": "/k", "pubkey_content": "x"}, "/k is no armored OpenPGP"),
     ({"name": "n", "url": "%(served)s"}, "medium 'n': %(served)s: there is no synthesis.hdlist.cz"),
     ({"name": "n", "url": "http://127.0.0.1:9/x"}, "medium 'n': http://127.0.0.1:9/x/media_info/MD5SUM cannot be"),
     ({"name": "n", "mirrorlist": "http://127.0.0.1:9/m.list"}, "http://127.0.0.1:9/m.list cannot be reached"),
