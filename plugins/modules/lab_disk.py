@@ -158,9 +158,16 @@ def main() -> None:
 
 def wanted_disk(params: dict[str, t.Any], host: Host, dry: bool) -> disks.Disk:
     files = {entry["path"]: _file(entry, host, dry) for entry in params["files"]}
-    lists = {key: tuple(params[key]) for key in ("packages", "disabled", "enabled")}
-    figures = {key: params[key] for key in ("size_mb", "boot_cd")}
-    return disks.Disk(params["folder"], params["suite"], files=files, **figures, **lists)
+    return disks.Disk(
+        params["folder"],
+        params["suite"],
+        tuple(params["packages"]),
+        files,
+        tuple(params["disabled"]),
+        tuple(params["enabled"]),
+        params["size_mb"],
+        params["boot_cd"],
+    )
 
 
 def _file(entry: dict[str, t.Any], host: Host, dry: bool) -> File:

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from .rack import ROOT, Rack, Wrong
-from .steps import Story, steps
+from .steps import ON_REQUEST, Story, steps
 
 
 def _options() -> argparse.Namespace:
@@ -45,7 +45,9 @@ def main() -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("", encoding="utf-8")
     story = Story(Rack(options.state.resolve(), options.nodes, log))
-    wanted = {name: work for name, work in steps(story).items() if not options.steps or name in options.steps}
+    every = steps(story)
+    names = options.steps or [name for name in every if name not in ON_REQUEST]
+    wanted = {name: work for name, work in every.items() if name in names}
     begun, passed, failed = time.monotonic(), 0, 0
     try:
         for name, work in wanted.items():

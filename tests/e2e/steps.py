@@ -175,6 +175,8 @@ class Story:
 
 
 Step = t.Callable[[], None]
+# Only when it is asked for: it installs a client's programs on the head, which takes long on an emulated machine.
+ON_REQUEST = ("mirror",)
 
 
 def steps(story: Story) -> dict[str, Step]:

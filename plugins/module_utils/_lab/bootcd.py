@@ -18,9 +18,11 @@ from .._host.host import File, Host
 BOOT_CD = "boot.iso"
 # Part of the disk's digest: raise it when the CD is made another way.
 BOOT_CD_RECIPE = "boot-cd-1"
-_MODULES = ("biosdisk", "iso9660", "ext2", "part_msdos", "part_gpt", "search", "search_label", "configfile", "linux")
-_MODULES += ("multiboot", "multiboot2", "normal", "test", "echo", "serial", "terminal", "gzio", "minicmd", "loadenv")
-_MODULES += ("ls", "reboot", "sleep", "all_video", "gfxterm", "font")
+_MODULES = [
+    *("biosdisk", "iso9660", "ext2", "part_msdos", "part_gpt", "search", "search_label", "configfile", "linux"),
+    *("multiboot", "multiboot2", "normal", "test", "echo", "serial", "terminal", "gzio", "minicmd", "loadenv"),
+    *("ls", "reboot", "sleep", "all_video", "gfxterm", "font"),
+]
 _EARLY = """serial --unit=0 --speed=115200
 terminal_input serial console
 terminal_output serial console

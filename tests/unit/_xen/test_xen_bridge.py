@@ -88,7 +88,7 @@ def test_files_of_networkd() -> None:
     read = {}
     for path, text in files.items():
         parser = configparser.ConfigParser(delimiters="=")
-        parser.optionxform = str
+        parser.optionxform = str  # type: ignore[assignment]
         parser.read_string(text)
         read[path.rpartition("xtreemos-")[2]] = {name: dict(parser[name]) for name in parser.sections()}
     assert read["xenbr0.netdev"] == {"NetDev": {"Name": "xenbr0", "Kind": "bridge", "MACAddress": MAC}}
