@@ -121,7 +121,7 @@ options:
         type: path
       archive:
         description:
-          - Where packages go that are taken out of the tree but kept, in folders as in the tree; outside of what clients see.
+          - Where packages go that are taken out of the tree but kept, in the same folders; outside of what clients see.
           - By default C(PATH/VERSION/archive).
         type: path
       xml_info:
