@@ -230,7 +230,6 @@ def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        required_one_of=[("tree",)],
         required_by={"from": "to"},
         required_if=[("state", "absent", ("to", "packages"))],
     )

@@ -73,6 +73,8 @@ def _result(
 
 def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_step) -> dict[str, t.Any]:
     """The result in Ansible's form, with ``warnings``."""
+    if not params["tree"]:
+        raise ClusterError("tree is missing", "describe the repository: path, distribution, version, arches, media")
     layout = parse_layout(params["tree"])
     if params["announce"]:
         announce.check(params["announce"])

@@ -435,3 +435,8 @@ def test_a_full_disk_leaves_the_old_state(
         run_publish(options(tree(place), **{"from": str(incoming), "to": "main/testing"}), False, LocalHost(), full)
     assert files(root) == before and len(list(incoming.glob("*.rpm"))) == 6
     assert run(tree(place), **{"from": str(incoming), "to": "main/testing"})["repaired"] == ""
+
+
+def test_a_repository_has_to_be_told() -> None:
+    with pytest.raises(ClusterError, match="tree is missing .describe the repository"):
+        run_publish({**options(tree(Path("/nowhere"))), "tree": None}, True, LocalHost())
