@@ -59,7 +59,7 @@ def fetch(url: str, timeout: float) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "xtreemos-mirror-check", "Cache-Control": "no-cache"})
     content = b""
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.build_opener().open(request, timeout=timeout) as answer:
             while True:
                 block = answer.read1(65536)
                 if not block:

@@ -67,7 +67,8 @@ def main(argv: t.Sequence[str] | None = None, host: Host | None = None) -> int:
     try:
         for line in verbs[words[0]](read_options(words[1], host), host):
             code = 2 if line.startswith("warning: ") else code
-            print(line, flush=True)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
     except ClusterError as error:
         sys.stderr.write("%s\n" % error)
         return 1

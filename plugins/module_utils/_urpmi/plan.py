@@ -187,7 +187,7 @@ def _row(plan: Plan, name: str) -> Row:
         state = "refreshed" if files else "unchanged"
     row: Row = {"changed": state not in ("unchanged", "absent"), "state": state, "files": files}
     if new is not None:
-        row.update(url=masked(new.url), options={key: value for key, value in sorted(new.options.items())})
+        row.update(url=masked(new.url), options=dict(sorted(new.options.items())))
     if got is not None and got.packages is not None:
         row["packages"] = got.packages
     return row

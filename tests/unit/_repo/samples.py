@@ -57,7 +57,7 @@ def package(folder: Path, name: str, version: str = "1", arch: str = "noarch", s
     return path
 
 
-def foo(folder: Path, version: str = "1", **more: t.Any) -> Path:
+def make_unit(folder: Path, version: str = "1", **more: t.Any) -> Path:
     """One source package, foo: binaries of two architectures, documents for all, debug packages, the source."""
     source = "foo-%s-1" % version
     for arch in ("x86_64", "i586"):

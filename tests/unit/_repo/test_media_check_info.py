@@ -17,7 +17,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.md5sum import md5, parse_md5sum, render_md5sum
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.report import CHECKS, run_check
 from ansible_collections.xtreemos.cluster.plugins.modules import media_check_info
-from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import defaults, foo, package, run, tree
+from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import defaults, make_unit, package, run, tree
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
 
 TESTING = "x86_64/media/main/testing"
@@ -27,7 +27,7 @@ UNSIGNED = ["metadata", "installable", "duplicates"]
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A repository with one unit in testing."""
-    run(tree(tmp_path / "m"), **{"from": str(foo(tmp_path / "in")), "to": "main/testing"})
+    run(tree(tmp_path / "m"), **{"from": str(make_unit(tmp_path / "in")), "to": "main/testing"})
     return tmp_path / "m"
 
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_installed_is_told_with_its_cause(place: Path, tmp_path: 
 
 
 def test_older_builds_of_one_medium(place: Path, tmp_path: Path) -> None:
-    run(tree(place), on_old="keep", **{"from": str(foo(tmp_path / "b", "2")), "to": "main/testing"})
+    run(tree(place), on_old="keep", **{"from": str(make_unit(tmp_path / "b", "2")), "to": "main/testing"})
     found = look(place, arch="x86_64")
     assert found["media"][TESTING]["older"] == {
         "foo.x86_64": {"newest": "foo-2-1.x86_64", "older": ["foo-1-1.x86_64"]},

@@ -19,15 +19,15 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._media.md5sum imp
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.publish import run_publish
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.transaction import Step
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import records
-from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import files, foo, options, package, run, tree
+from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import files, make_unit, options, package, run, tree
 
 SMALL: dict[str, t.Any] = {"arches": ["x86_64"], "media": [{"name": "main", "sections": ["updates", "testing"]}]}
 
 
 def prepared(folder: Path) -> Path:
     """An old build published, a new one waiting; the same bytes and times at every call."""
-    foo(folder / "old", "1")
-    package(foo(folder / "in", "2"), "other")
+    make_unit(folder / "old", "1")
+    package(make_unit(folder / "in", "2"), "other")
     for path in folder.rglob("*"):
         os.utime(path, (1700000000, 1700000000))
     for path in folder.rglob("*.i586.rpm"):

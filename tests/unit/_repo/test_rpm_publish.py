@@ -21,7 +21,6 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.publish imp
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import records
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import (
     files,
-    foo,
     options,
     package,
     packages,
@@ -45,7 +44,7 @@ def root(place: Path) -> Path:
 
 @pytest.fixture
 def incoming(tmp_path: Path) -> Path:
-    return foo(tmp_path / "in")
+    return make_unit(tmp_path / "in")
 
 
 def test_a_tree_is_made_once(place: Path, root: Path) -> None:
@@ -135,7 +134,7 @@ def test_a_promotion_touches_its_media_only(place: Path, root: Path, incoming: P
 )
 def test_older_builds(place: Path, root: Path, tmp_path: Path, on_old: str, left: set[str], archived: set[str]) -> None:
     for version in ("1", "2"):
-        incoming = foo(tmp_path / version, version)
+        incoming = make_unit(tmp_path / version, version)
         result = run(tree(place), on_old=on_old, **{"from": str(incoming), "to": "main/updates"})
     there = {path for path in packages(root) if not path.startswith("archive/")}
     assert {path.rpartition("/")[2].split("-")[-2] for path in there} == left
@@ -188,8 +187,8 @@ CASES: list[tuple[str, dict[str, t.Any]]] = [
 
 @pytest.mark.parametrize("given", [case[1] for case in CASES], ids=[case[0] for case in CASES])
 def test_check_mode_says_what_the_run_does(place: Path, root: Path, tmp_path: Path, given: dict[str, t.Any]) -> None:
-    run(tree(place), **{"from": str(foo(tmp_path / "old", "1")), "to": "main/updates"})
-    incoming = package(foo(tmp_path / "in", "2"), "other").parent
+    run(tree(place), **{"from": str(make_unit(tmp_path / "old", "1")), "to": "main/updates"})
+    incoming = package(make_unit(tmp_path / "in", "2"), "other").parent
     given = {"from": str(incoming), **given}
     if given.get("state") == "absent":
         del given["from"]

@@ -121,7 +121,7 @@ def test_a_damaged_secret_key(at: int, change: int) -> None:
     secret = packet.mpi(bytes(range(1, 33)))
     body += secret + (sum(secret) & 0xFFFF).to_bytes(2, "big")
     whole = packet.framed(5, body)
-    (fine,) = packet.secret_keys(whole).values()
+    (fine,) = list(packet.secret_keys(whole).values())
     assert fine.secrets == (int.from_bytes(bytes(range(1, 33)), "big"),)
     damaged = bytearray(whole)
     damaged[at % len(whole)] ^= change
@@ -138,7 +138,7 @@ def test_secret_keys_as_gpg_writes_them(tmp_path: Path, keys: Keys, name: str, a
     keys.gpg(*(["--armor"] if armored else []), "--output", str(file), "--export-secret-keys", keys.names[name])
     keys.stop()
     data = file.read_bytes()
-    (found,) = packet.secret_keys(data).values()
+    (found,) = list(packet.secret_keys(data).values())
     assert found.fingerprint == keys.names[name]
     public = packet.public_part(data)
     assert packet.dearmor(public) == packet.dearmor(keys.gpg("--armor", "--export", keys.names[name]).encode())

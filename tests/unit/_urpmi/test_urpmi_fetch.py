@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -53,8 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> t.Iterator[str]:
-    with serve(folder) as address:
-        yield address
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(serve(folder))
 
 
 def run(root: Path, *entries: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:

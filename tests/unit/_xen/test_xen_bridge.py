@@ -108,7 +108,7 @@ def test_files_of_networkd() -> None:
     ],
 )
 def test_files_of_ifupdown(entry: dict[str, t.Any], lines: list[str]) -> None:
-    (text,) = net.render(net.parse([entry]), "ifupdown", {}).values()
+    (text,) = list(net.render(net.parse([entry]), "ifupdown", {}).values())
     assert set(lines) <= set(text.splitlines())
 
 
