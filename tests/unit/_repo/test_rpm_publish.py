@@ -21,6 +21,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.publish imp
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import records
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import (
     files,
+    make_unit,
     options,
     package,
     packages,
