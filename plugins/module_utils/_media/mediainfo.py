@@ -10,7 +10,7 @@ import os
 import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._host.errors import ClusterError
 from .._host.files import write_batch
@@ -230,6 +230,25 @@ def remember(plan: MediaPlan) -> None:
     """Write down what the set was made of; without it the next run reads every package again."""
     if not plan.known:
         write_batch([(os.path.join(plan.options.work, "state.json"), render_state(plan.state), 0o644)])
+
+
+def settled(plan: MediaPlan, entries: t.Sequence[Entry], moved: t.Collection[str]) -> MediaPlan | None:
+    """The plan for files that are known to hold what it was made of; None when the folder holds something else.
+
+    ``moved`` are files that were linked, copied or lost a link meanwhile: their other marks are new.
+    """
+    old = {**plan.state.packages, **plan.state.bad}
+    news = {entry.file: entry for entry in entries}
+    if len(old) != len(news) or any(not _same(entry, news.get(entry.file), moved) for entry in old):
+        return None
+    packages = {news[entry.file]: known for entry, known in plan.state.packages.items()}
+    bad = {news[entry.file]: reason for entry, reason in plan.state.bad.items()}
+    known = plan.known and packages == plan.state.packages and bad == plan.state.bad
+    return replace(plan, state=replace(plan.state, packages=packages, bad=bad), known=known)
+
+
+def _same(old: Entry, new: Entry | None, moved: t.Collection[str]) -> bool:
+    return new is not None and (old == new or (old.file in moved and old[:3] == new[:3]))
 
 
 def apply_media(plan: MediaPlan) -> None:

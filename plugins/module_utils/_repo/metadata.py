@@ -18,10 +18,10 @@ from .._host.host import File, Host
 from .._media.distrib import FILE_DEPS, TopPlan, Tree, apply_top, parse_file_deps, plan_top
 from .._media.md5sum import parse_md5sum
 from .._media.mediacfg import media_of, parse_mediacfg
-from .._media.mediainfo import MediaPlan, plan_media, remember, switch_media
+from .._media.mediainfo import MediaPlan, plan_media, remember, settled, switch_media
 from .._media.options import HDLIST, MD5SUM, PUBKEY, Options
 from .._media.repodata import plan_repodata, run_repodata
-from .._media.scan import Overlay, State
+from .._media.scan import Overlay, State, scan
 from .layout import Folder, Layout, foreign, mediacfg_text
 
 TIMESTAMP, SUMS = "timestamp", "SHA256SUMS"
@@ -116,7 +116,7 @@ def plan_metadata(
         rel = folder.rel
         overlay = Overlay(
             {os.path.basename(path): source for path, source in adds.items() if os.path.dirname(path) == rel},
-            {os.path.basename(path) for path in drops if os.path.dirname(path) == rel},
+            _names(drops, rel),
         )
         found.media[rel] = _plan_medium(_options(layout, folder, pubkey, host), overlay, host)
         if layout.options["repodata"]:
@@ -146,6 +146,37 @@ def make_folders(layout: Layout) -> None:
         os.makedirs(layout.path(folder.rel), exist_ok=True)
     for arch in layout.arches:
         os.makedirs(layout.path("%s/media/media_info" % arch), exist_ok=True)
+
+
+def settle_metadata(
+    found: Metadata, layout: Layout, moved: t.Collection[str], drops: t.Collection[str] = ()
+) -> Metadata | None:
+    """The plans for the files as they are now, without ``drops``; ``moved`` are all that was touched since the plan.
+
+    Both hold paths below PATH/VERSION. None when a medium holds something else than was planned.
+    """
+    media = {}
+    for rel, plan in found.media.items():
+        now = settled(plan, scan(layout.path(rel), Overlay(drops=_names(drops, rel))), _names(moved, rel))
+        if now is None:
+            return None
+        media[rel] = now
+    return replace(found, media=media)
+
+
+def _names(paths: t.Iterable[str], folder: str) -> set[str]:
+    return {os.path.basename(path) for path in paths if os.path.dirname(path) == folder}
+
+
+def remembered(found: Metadata) -> Metadata:
+    """The same plans, carried out."""
+    return replace(found, media={rel: replace(plan, known=True) for rel, plan in found.media.items()})
+
+
+def remember_metadata(found: Metadata) -> None:
+    """Only the marks of the packages are new; the metadata stay."""
+    for plan in found.media.values():
+        remember(plan)
 
 
 def apply_metadata(found: Metadata, host: Host) -> None:

@@ -90,7 +90,7 @@ def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_st
         mail = [params["announce"]["dest"], text] if text else []
         send = bool(text) and params["announce"]["send"]
         if not check_mode and (moves.changed or metadata.changed):
-            publish(moves, mail, layout, host, step)
+            publish(moves, metadata, mail, layout, host, step)
         if not check_mode and send:
             announce.send(params["announce"], text, host)
     sending = [list(params["announce"]["sendmail"])] if send else []

@@ -23,7 +23,16 @@ from .._host.errors import ClusterError
 from .._host.files import sync_dir
 from .._host.host import File, Host
 from .layout import Layout
-from .metadata import apply_metadata, make_folders, plan_metadata, write_sums
+from .metadata import (
+    Metadata,
+    apply_metadata,
+    make_folders,
+    plan_metadata,
+    remember_metadata,
+    remembered,
+    settle_metadata,
+    write_sums,
+)
 from .plan import Moves
 
 ADDING, SWITCHING, LEAVING, UNDOING = "adding", "switching", "leaving", "undoing"
@@ -134,8 +143,11 @@ def _drop(journal: Journal, layout: Layout, step: Step) -> None:
             step("dropped " + os.path.basename(path))
 
 
-def _finish(journal: Journal, layout: Layout, host: Host, step: Step) -> None:
-    metadata = plan_metadata(layout, host, {}, journal.drops)
+def _finish(journal: Journal, layout: Layout, host: Host, step: Step, planned: Metadata | None = None) -> None:
+    """From ``SWITCHING`` to the end. ``planned`` is what the run has planned itself; it is made anew where it is wrong."""
+    moved = list(journal.adds)
+    metadata = planned and settle_metadata(planned, layout, moved, journal.drops)
+    metadata = metadata or plan_metadata(layout, host, {}, journal.drops)
     apply_metadata(metadata, host)
     step("metadata")
     # From here on files are gone that an undo would need.
@@ -143,7 +155,11 @@ def _finish(journal: Journal, layout: Layout, host: Host, step: Step) -> None:
     write_journal(journal, layout, host)
     _drop(journal, layout, step)
     # The links that are gone changed the marks by which the next run knows the packages.
-    apply_metadata(plan_metadata(layout, host, {}, ()), host)
+    last = settle_metadata(remembered(metadata), layout, moved)
+    if last is None:
+        apply_metadata(plan_metadata(layout, host, {}, ()), host)
+    else:
+        remember_metadata(last)
     step("settled")
     write_sums(layout, host, time.time())
     if journal.mail:
@@ -181,7 +197,9 @@ def pending(layout: Layout, host: Host) -> str:
     return "" if journal is None else "finished" if journal.phase in (SWITCHING, LEAVING) else "undone"
 
 
-def publish(moves: Moves, mail: t.Sequence[str], layout: Layout, host: Host, step: Step = no_step) -> None:
+def publish(
+    moves: Moves, metadata: Metadata, mail: t.Sequence[str], layout: Layout, host: Host, step: Step = no_step
+) -> None:
     """Carry the moves out. A failure before packages leave undoes everything; after that the next run finishes."""
     journal = Journal(ADDING, moves.adds, moves.drops, moves.incoming, list(mail))
     make_folders(layout)
@@ -192,7 +210,7 @@ def publish(moves: Moves, mail: t.Sequence[str], layout: Layout, host: Host, ste
         journal.phase = SWITCHING
         write_journal(journal, layout, host)
         step("placed")
-        _finish(journal, layout, host, step)
+        _finish(journal, layout, host, step, metadata)
     except (OSError, ClusterError) as error:
         if journal.phase != LEAVING:
             # When this fails too, the journal stays, and the next run undoes.
