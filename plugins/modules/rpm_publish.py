@@ -123,8 +123,36 @@ options:
         type: list
         elements: str
         default: [sendmail, -t, -oi]
+  sign:
+    description:
+      - The key that signs the metadata, C(MD5SUM) and C(repomd.xml) of the media and C(SHA256SUMS), each with a
+        C(.asc) beside it. The signature of a medium comes into the tree in one step with what it is of.
+      - Without it the metadata that change have no signature, and an old one is removed.
+    type: dict
+    suboptions:
+      key:
+        description: Fingerprint of the key or of one of its subkeys, RSA or Ed25519.
+        type: str
+        required: true
+      gnupg_home:
+        description: The folder of GnuPG that holds the key. By default E(GNUPGHOME) or C(~/.gnupg) of the user.
+        type: path
+      gpg_program:
+        description: Another C(gpg).
+        type: str
+      passphrase_file:
+        description: File on the host whose first line is the passphrase.
+        type: path
+      passphrase:
+        description: The passphrase itself, from a vault. Without either one the agent has to know it.
+        type: str
+      digest:
+        description: Digest of new signatures.
+        type: str
+        choices: [sha256, sha384, sha512]
+        default: sha256
   lock_timeout:
-    description: Seconds to wait for another run on the same tree.
+    description: Seconds to wait for another run on the same tree, or with keys of the same folder.
     type: int
     default: 60
 author:

@@ -22,7 +22,7 @@ from .._host.host import File, Host
 from .md5sum import render_md5sum
 from .mediacfg import GLOBAL, MediaCfg, Medium, media_of, parse_mediacfg, render_mediacfg, sized
 from .mediainfo import MediaPlan
-from .options import HDLIST, MD5SUM, PUBKEY, SYNTHESIS, WORK, Options
+from .options import HDLIST, MD5SUM, PUBKEY, SIGNATURE, SYNTHESIS, WORK, Options
 from .switch import Switch
 
 CFG, HDLISTS, FILE_DEPS = "media.cfg", "hdlists", "file-deps"
@@ -186,15 +186,18 @@ def plan_top(tree: Tree, plans: t.Mapping[str, MediaPlan], host: Host) -> TopPla
     newest = max((entry.mtime for plan in plans.values() for entry in plan.state.packages), default=0) // 10**9
     root = {"VERSION": render_version(tree.cfg, newest), "product.id": render_product_id(tree.cfg)}
     wanted = {os.path.join(tree.path, name): File(content) for name, content in root.items() if content}
+    writes = {
+        name: content
+        for name, content in files.items()
+        if old.get(name) or host.read(os.path.join(tree.folder, name)) != content
+    }
+    gone = [name for name in present if old[name] and _LINK.fullmatch(name) and name not in {**links, **files}]
+    gone += [SIGNATURE] if MD5SUM in writes and SIGNATURE in present else []
     return TopPlan(
         tree,
-        {
-            name: content
-            for name, content in files.items()
-            if old.get(name) or host.read(os.path.join(tree.folder, name)) != content
-        },
+        writes,
         {name: target for name, target in links.items() if old.get(name) != target},
-        tuple(name for name in present if old[name] and _LINK.fullmatch(name) and name not in {**links, **files}),
+        tuple(gone),
         plan_files(host, wanted),
     )
 

@@ -10,7 +10,7 @@ import os
 import re
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
 from .._host.files import write_batch
@@ -18,7 +18,7 @@ from .._host.host import Host
 from .compress import compress, decompress
 from .gather import How, Medium, Part, gather
 from .md5sum import md5, render_md5sum
-from .options import HDLIST, MD5SUM, OWNED, PUBKEY, SYNTHESIS, XML, Options
+from .options import HDLIST, MD5SUM, OWNED, PUBKEY, SIGNATURE, SYNTHESIS, XML, Options
 from .previous import Previous, nvra_of
 from .scan import NOTHING, Entry, Overlay, State, parse_state, render_state, scan
 from .switch import Switch
@@ -134,6 +134,15 @@ def _links(
     return {"%s-%s" % (options.version, name): name for name in files}
 
 
+def _drops(
+    files: t.Mapping[str, bytes], now: t.Mapping[str, bytes], links: t.Iterable[str], options: Options, host: Host
+) -> tuple[str, ...]:
+    """What leaves the folder; a signature leaves together with the MD5SUM that it is of."""
+    found = [name for name in now if name in OWNED and name not in files]
+    outdated = files.get(MD5SUM) != now.get(MD5SUM) and SIGNATURE in host.listdir(options.folder)
+    return tuple(sorted([*found, *links, *([SIGNATURE] if outdated else [])]))
+
+
 def _unchanged(state: State, entries: t.Sequence[Entry], options: Options, digests: t.Mapping[str, str]) -> bool:
     if state.options != options.text() or digests != state.outputs:
         return False
@@ -199,9 +208,7 @@ def _plan(
         False,
         {name: content for name, content in files.items() if now.get(name) != content},
         {name: target for name, target in wanted_links.items() if links.get(name) != target},
-        tuple(
-            sorted([name for name in now if name in OWNED and name not in files] + list(links.keys() - wanted_links))
-        ),
+        _drops(files, now, links.keys() - wanted_links, options, host),
         _texts(now, host),
         {part.known.nvra: part.text for part in medium.parts},
         len(medium.parts),
@@ -232,25 +239,6 @@ def remember(plan: MediaPlan) -> None:
         write_batch([(os.path.join(plan.options.work, "state.json"), render_state(plan.state), 0o644)])
 
 
-def settled(plan: MediaPlan, entries: t.Sequence[Entry], moved: t.Collection[str]) -> MediaPlan | None:
-    """The plan for files that are known to hold what it was made of; None when the folder holds something else.
-
-    ``moved`` are files that were linked, copied or lost a link meanwhile: their other marks are new.
-    """
-    old = {**plan.state.packages, **plan.state.bad}
-    news = {entry.file: entry for entry in entries}
-    if len(old) != len(news) or any(not _same(entry, news.get(entry.file), moved) for entry in old):
-        return None
-    packages = {news[entry.file]: known for entry, known in plan.state.packages.items()}
-    bad = {news[entry.file]: reason for entry, reason in plan.state.bad.items()}
-    known = plan.known and packages == plan.state.packages and bad == plan.state.bad
-    return replace(plan, state=replace(plan.state, packages=packages, bad=bad), known=known)
-
-
-def _same(old: Entry, new: Entry | None, moved: t.Collection[str]) -> bool:
-    return new is not None and (old == new or (old.file in moved and old[:3] == new[:3]))
-
-
 def apply_media(plan: MediaPlan) -> None:
     """Carry a plan out."""
     switch_media(plan)
@@ -260,5 +248,4 @@ def apply_media(plan: MediaPlan) -> None:
 def plan_removal(options: Options, host: Host) -> MediaPlan:
     """Take the media files away; whatever else is in their folder stays, the public key too."""
     files, links = _current(options.folder, host)
-    drops = tuple(sorted([*(name for name in files if name in OWNED), *links]))
-    return MediaPlan(options, State(), drops=drops, before=_texts(files, host))
+    return MediaPlan(options, State(), drops=_drops({}, files, links, options, host), before=_texts(files, host))

@@ -15,6 +15,8 @@ from .synthesis import LINE_LIMIT
 from .xmlinfo import KINDS as XML_KINDS
 
 HDLIST, SYNTHESIS, MD5SUM, PUBKEY = "hdlist.cz", "synthesis.hdlist.cz", "MD5SUM", "pubkey"
+# Of MD5SUM, made by somebody else.
+SIGNATURE = "MD5SUM.asc"
 XML = {kind: "%s.xml.lzma" % kind for kind in XML_KINDS}
 OWNED = (HDLIST, SYNTHESIS, *XML.values(), MD5SUM)
 WORK = ".media_info"

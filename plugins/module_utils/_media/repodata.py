@@ -17,8 +17,12 @@ from .._host.errors import ClusterError
 from .._host.host import File, Host
 from .compress import decompress
 from .mediainfo import MediaPlan
+from .options import WORK
 from .scan import State
+from .switch import Switch
 
+REPOMD, REPOMD_SIGNATURE = "repomd.xml", "repomd.xml.asc"
+Sign = t.Callable[[bytes, str], bytes]
 _REPO = "{http://linux.duke.edu/metadata/repo}"
 _COMMON = "{http://linux.duke.edu/metadata/common}"
 
@@ -78,22 +82,57 @@ def plan_repodata(plan: MediaPlan, host: Host) -> tuple[MediaPlan, list[str]]:
         raise ClusterError("createrepo_c is not installed", "install the package createrepo-c or createrepo_c")
     newest = max((entry.mtime for entry in plan.state.packages), default=0) // 10**9
     words = ["--quiet", "--update", "--no-database", "--workers", str(os.cpu_count() or 1)]
-    words += ["--revision", str(newest), "--set-timestamp-to-revision"]
+    words += ["--revision", str(newest), "--set-timestamp-to-revision", "--outputdir", _beside(plan)]
+    words += ["--update-md-path", path] if os.path.isfile(os.path.join(path, "repodata", REPOMD)) else []
     return remembering, ["createrepo_c", *words, "--pkglist", os.path.join(plan.options.work, "pkglist"), path]
 
 
-def run_repodata(plan: MediaPlan, argv: t.Sequence[str], host: Host) -> None:
-    """Run the command, for the packages of the plan only; ClusterError when it leaves out some of them."""
+def _beside(plan: MediaPlan) -> str:
+    """Where createrepo_c writes, on the file system of the medium."""
+    return os.path.join(plan.options.path, WORK, "rpm-md")
+
+
+def _strangers(folder: str, host: Host) -> list[str]:
+    """Files that the list of the rpm-md does not name: somebody put them there."""
+    root = ET.fromstring(host.read(os.path.join(folder, REPOMD)) or b"<none/>")
+    hrefs = {os.path.basename(node.attrib.get("href", "")) for node in root.iter(_REPO + "location")}
+    return [name for name in host.listdir(folder) if name not in {*hrefs, REPOMD, REPOMD_SIGNATURE}]
+
+
+def _switch_in(plan: MediaPlan, host: Host, sign: Sign | None) -> None:
+    """Let the new rpm-md take the place of the old one in one step, with its signature or with none."""
+    made, place = os.path.join(_beside(plan), "repodata"), os.path.join(plan.options.path, "repodata")
+    if sign is not None:
+        path = os.path.join(made, REPOMD)
+        host.write_files({os.path.join(made, REPOMD_SIGNATURE): File(sign(host.read(path) or b"", path))})
+    try:
+        strangers = _strangers(place, host) if os.path.isdir(place) else []
+    except ET.ParseError:
+        strangers = []
+    switch = Switch(place, _beside(plan))
+    switch.repair()
+    os.rename(made, switch.new)
+    switch.take(strangers)
+    switch.commit()
+
+
+def run_repodata(plan: MediaPlan, argv: t.Sequence[str], host: Host, sign: Sign | None = None) -> None:
+    """Run the command, for the packages of the plan only; ClusterError when it leaves out some of them.
+
+    ``sign`` makes an armored signature of a content; its second argument is the path to name in an error.
+    """
     if not argv:
         return
     listed = "".join(entry.file + "\n" for entry in plan.state.packages)
     host.write_files({os.path.join(plan.options.work, "pkglist"): File(os.fsencode(listed))})
-    # A run that was killed leaves its folder, and createrepo_c takes that for another run.
-    shutil.rmtree(os.path.join(plan.options.path, ".repodata"), ignore_errors=True)
+    shutil.rmtree(_beside(plan), ignore_errors=True)
+    os.makedirs(_beside(plan))
     told = host.run(argv, changes=True).stderr.strip().splitlines()[-3:]
-    if not _lists(plan.options.path, plan.state, host):
+    if not _lists(_beside(plan), plan.state, host):
         told = told or ["it does not tell why"]
         raise ClusterError(
             "createrepo_c left out packages of %s: %s" % (plan.options.path, " | ".join(told)),
             "rpm -qp shows what is wrong with a package",
         )
+    _switch_in(plan, host, sign)
+    shutil.rmtree(_beside(plan), ignore_errors=True)

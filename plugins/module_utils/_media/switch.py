@@ -58,6 +58,14 @@ def _write(path: str, content: bytes, owner: os.stat_result) -> None:
         _own(stream.fileno(), owner)
 
 
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _own(target: int | str, owner: os.stat_result) -> None:
     """What root writes belongs to whom the folder belongs to."""
     if os.geteuid() == 0:
@@ -97,6 +105,18 @@ class Switch:
         try:
             self.repair()
             self._build(files, links or {}, drop)
+        except OSError as error:
+            raise self._failure(error)
+
+    def take(self, names: t.Iterable[str]) -> None:
+        """Keep these files of the old set in a new one that somebody else has made; what is in both is the new one."""
+        try:
+            for name in names:
+                if not os.path.lexists(os.path.join(self.new, name)):
+                    _keep(os.path.join(self.folder, name), os.path.join(self.new, name))
+            for name in os.listdir(self.new):
+                _sync(os.path.join(self.new, name))
+            sync_dir(self.new)
         except OSError as error:
             raise self._failure(error)
 

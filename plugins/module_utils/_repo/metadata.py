@@ -13,35 +13,43 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._host.errors import ClusterError
-from .._host.fileset import FilePlan, apply_files, plan_files
+from .._host.fileset import FilePlan, plan_files
 from .._host.host import File, Host
 from .._media.distrib import FILE_DEPS, TopPlan, Tree, apply_top, parse_file_deps, plan_top
 from .._media.md5sum import parse_md5sum
 from .._media.mediacfg import media_of, parse_mediacfg
-from .._media.mediainfo import MediaPlan, plan_media, remember, settled, switch_media
+from .._media.mediainfo import MediaPlan, plan_media, remember, switch_media
 from .._media.options import HDLIST, MD5SUM, PUBKEY, Options
 from .._media.repodata import plan_repodata, run_repodata
 from .._media.scan import Overlay, State, scan
+from .._media.settle import settled
+from .._sign.pen import Pen
 from .layout import Folder, Layout, foreign, mediacfg_text
+from .signing import SUMS, add_signatures
 
-TIMESTAMP, SUMS = "timestamp", "SHA256SUMS"
+TIMESTAMP = "timestamp"
 
 
 @dataclass
 class Metadata:
-    """Plans by folder below PATH/VERSION, the createrepo_c command of each, and those of the architectures."""
+    """Plans by folder below PATH/VERSION, the createrepo_c command of each, and those of the architectures.
+
+    ``resign`` are files that stay as they are and get another signature.
+    """
 
     media: dict[str, MediaPlan] = field(default_factory=dict)
     repodata: dict[str, list[str]] = field(default_factory=dict)
     tops: dict[str, TopPlan] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
+    resign: list[str] = field(default_factory=list)
 
     def changes(self, rel: str) -> bool:
         return self.media[rel].changed or bool(self.repodata.get(rel)) or rel in self.made
 
     @property
     def changed(self) -> bool:
-        return any(self.changes(rel) for rel in self.media) or any(top.changed for top in self.tops.values())
+        media = any(self.changes(rel) for rel in self.media)
+        return media or bool(self.resign) or any(top.changed for top in self.tops.values())
 
     def rows(self) -> dict[str, dict[str, t.Any]]:
         """What happens to each medium that changes, by folder."""
@@ -53,7 +61,8 @@ class Metadata:
         return found
 
     def files(self) -> list[str]:
-        return sorted(path for top in self.tops.values() for path in top.paths())
+        tops = [path for top in self.tops.values() for path in top.paths()]
+        return sorted([*tops, *(path + ".asc" for path in self.resign)])
 
     def actions(self) -> list[list[str]]:
         return [self.repodata[rel] for rel in sorted(self.repodata) if self.repodata[rel]]
@@ -107,9 +116,17 @@ def _foreign_plan(path: str, host: Host) -> MediaPlan:
 
 
 def plan_metadata(
-    layout: Layout, host: Host, adds: t.Mapping[str, str], drops: t.Collection[str], dry: bool = False
+    layout: Layout,
+    host: Host,
+    adds: t.Mapping[str, str],
+    drops: t.Collection[str],
+    dry: bool = False,
+    pen: Pen | None = None,
 ) -> Metadata:
-    """Plan all media as they are with ``adds`` (path below PATH/VERSION to file) and without ``drops``."""
+    """Plan all media as they are with ``adds`` (path below PATH/VERSION to file) and without ``drops``.
+
+    ``pen`` signs what is new; nothing is signed when ``dry``.
+    """
     found = Metadata()
     pubkey = pubkey_of(layout, host, dry)
     for folder in layout.folders():
@@ -125,6 +142,8 @@ def plan_metadata(
             found.made.append(rel)
     for arch in layout.arches:
         found.tops[arch] = _plan_top(layout, arch, found, host)
+    if pen is not None:
+        add_signatures(found, layout, pen, dry)
     return found
 
 
@@ -179,15 +198,17 @@ def remember_metadata(found: Metadata) -> None:
         remember(plan)
 
 
-def apply_metadata(found: Metadata, host: Host) -> None:
+def apply_metadata(found: Metadata, host: Host, pen: Pen | None = None) -> None:
     """Switch every medium that changes, then what stands above them."""
     for rel, plan in found.media.items():
         if plan.changed or found.repodata.get(rel) or not plan.known:
             switch_media(plan)
-            run_repodata(plan, found.repodata.get(rel, ()), host)
+            run_repodata(plan, found.repodata.get(rel, ()), host, pen and pen.sign)
             remember(plan)
     for top in found.tops.values():
         apply_top(top, host)
+    for path in found.resign if pen else ():
+        host.write_files({path + ".asc": File(pen.sign(host.read(path) or b"", path))})
 
 
 def _summed(layout: Layout) -> list[str]:
@@ -209,8 +230,12 @@ def plan_sums(layout: Layout, host: Host) -> FilePlan:
     return plan_files(host, {layout.path(SUMS): File("".join(rows).encode())})
 
 
-def write_sums(layout: Layout, host: Host, now: float) -> None:
-    """SHA256SUMS, then the time by which mirrors know how old they are."""
-    plan = plan_sums(layout, host)
-    apply_files(plan, host)
+def write_sums(layout: Layout, host: Host, now: float, pen: Pen | None = None) -> None:
+    """SHA256SUMS with its signature or with none, then the time by which mirrors know how old they are."""
+    plan, path = plan_sums(layout, host), layout.path(SUMS)
+    if plan.changed:
+        signature = {path + ".asc": File(pen.sign(plan.writes[path].content, path))} if pen else {}
+        if not pen:
+            host.remove(path + ".asc")
+        host.write_files({**signature, **plan.writes})
     host.write_files({layout.path(TIMESTAMP): File(b"%d\n" % int(now))})

@@ -13,10 +13,12 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.files import locked
 from .._host.host import Host
+from .._sign.pen import Pen
 from . import announce, gates
 from .layout import Layout, parse_layout
-from .metadata import SUMS, TIMESTAMP, Metadata, plan_metadata
+from .metadata import TIMESTAMP, Metadata, plan_metadata
 from .plan import Moves, plan_publish, plan_withdraw
+from .signing import SUMS
 from .transaction import Step, no_step, pending, publish, recover
 
 Params = t.Mapping[str, t.Any]
@@ -46,12 +48,20 @@ def _pass_gates(layout: Layout, params: Params, moves: Moves, metadata: Metadata
     return told
 
 
-def _files(layout: Layout, metadata: Metadata, mail: t.Sequence[str]) -> list[str]:
-    return sorted({*metadata.files(), layout.path(SUMS), layout.path(TIMESTAMP), *mail[:1]})
+def _files(layout: Layout, metadata: Metadata, mail: t.Sequence[str], signs: bool) -> list[str]:
+    sums = layout.path(SUMS)
+    signature = [sums + ".asc"] if signs else []
+    return sorted({*metadata.files(), sums, *signature, layout.path(TIMESTAMP), *mail[:1]})
 
 
 def _result(
-    layout: Layout, moves: Moves, metadata: Metadata, mail: t.Sequence[str], repaired: str, sending: list[list[str]]
+    layout: Layout,
+    moves: Moves,
+    metadata: Metadata,
+    mail: t.Sequence[str],
+    repaired: str,
+    sending: list[list[str]],
+    signs: bool,
 ) -> dict[str, t.Any]:
     changed = moves.changed or metadata.changed or bool(repaired)
     rows = {source: row.result() for source, row in sorted(moves.rows.items())}
@@ -60,7 +70,7 @@ def _result(
         "changed": changed,
         "packages": rows,
         "media": metadata.rows(),
-        "files": _files(layout, metadata, mail) if changed else [],
+        "files": _files(layout, metadata, mail, signs) if changed else [],
         "repaired": repaired,
         "announcement": mail[1] if mail else "",
         "diff": {
@@ -69,6 +79,10 @@ def _result(
         },
         "actions": metadata.actions() + sending,
     }
+
+
+def _pen(params: Params, host: Host) -> Pen:
+    return Pen(params["sign"], params["lock_timeout"], host)
 
 
 def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_step) -> dict[str, t.Any]:
@@ -81,20 +95,21 @@ def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_st
     with contextlib.ExitStack() as stack:
         if not check_mode:
             stack.enter_context(_lock(layout, params["lock_timeout"]))
-        repaired = pending(layout, host) if check_mode else recover(layout, host)
+        pen = stack.enter_context(_pen(params, host)) if params["sign"] else None
+        repaired = pending(layout, host) if check_mode else recover(layout, host, pen)
         moves = _moves(layout, params)
         warnings = _missing(moves, params)
-        metadata = plan_metadata(layout, host, moves.adds, moves.drops, check_mode)
+        metadata = plan_metadata(layout, host, moves.adds, moves.drops, check_mode, pen)
         warnings += _pass_gates(layout, params, moves, metadata, host) + metadata.warnings()
         text = announce.render(layout, params["announce"], params["to"], moves) if params["announce"] else ""
         mail = [params["announce"]["dest"], text] if text else []
         send = bool(text) and params["announce"]["send"]
         if not check_mode and (moves.changed or metadata.changed):
-            publish(moves, metadata, mail, layout, host, step)
+            publish(moves, metadata, mail, layout, host, pen, step)
         if not check_mode and send:
             announce.send(params["announce"], text, host)
     sending = [list(params["announce"]["sendmail"])] if send else []
-    return {**_result(layout, moves, metadata, mail, repaired, sending), "warnings": warnings}
+    return {**_result(layout, moves, metadata, mail, repaired, sending, pen is not None), "warnings": warnings}
 
 
 @contextlib.contextmanager

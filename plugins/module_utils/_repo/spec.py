@@ -63,6 +63,14 @@ _ANNOUNCE = {
     "send": {"type": "bool", "default": False},
     "sendmail": {"type": "list", "elements": "str", "default": ["sendmail", "-t", "-oi"]},
 }
+_SIGN = {
+    "key": {"type": "str", "required": True, "no_log": False},
+    "gnupg_home": {"type": "path"},
+    "gpg_program": {"type": "str"},
+    "passphrase_file": {"type": "path", "no_log": False},
+    "passphrase": {"type": "str", "no_log": True},
+    "digest": {"type": "str", "choices": ["sha256", "sha384", "sha512"], "default": "sha256"},
+}
 ARGUMENTS: dict[str, t.Any] = {
     "tree": {"type": "dict", "options": TREE},
     "from": {"type": "str"},
@@ -82,5 +90,6 @@ ARGUMENTS: dict[str, t.Any] = {
     "allow_downgrade": {"type": "bool", "default": False},
     "missing": {"type": "str", "choices": ["warn", "fail", "ignore"], "default": "warn"},
     "announce": {"type": "dict", "options": _ANNOUNCE},
+    "sign": {"type": "dict", "options": _SIGN},
     "lock_timeout": {"type": "int", "default": 60},
 }

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from .._host.errors import ClusterError
 from .._host.files import sync_dir
 from .._host.host import File, Host
+from .._sign.pen import Pen
 from .layout import Layout
 from .metadata import (
     Metadata,
@@ -143,12 +144,14 @@ def _drop(journal: Journal, layout: Layout, step: Step) -> None:
             step("dropped " + os.path.basename(path))
 
 
-def _finish(journal: Journal, layout: Layout, host: Host, step: Step, planned: Metadata | None = None) -> None:
+def _finish(
+    journal: Journal, layout: Layout, host: Host, step: Step, pen: Pen | None, planned: Metadata | None = None
+) -> None:
     """From ``SWITCHING`` to the end. ``planned`` is what the run has planned itself; it is made anew where it is wrong."""
     moved = list(journal.adds)
     metadata = planned and settle_metadata(planned, layout, moved, journal.drops)
-    metadata = metadata or plan_metadata(layout, host, {}, journal.drops)
-    apply_metadata(metadata, host)
+    metadata = metadata or plan_metadata(layout, host, {}, journal.drops, pen=pen)
+    apply_metadata(metadata, host, pen)
     step("metadata")
     # From here on files are gone that an undo would need.
     journal.phase = LEAVING
@@ -157,27 +160,27 @@ def _finish(journal: Journal, layout: Layout, host: Host, step: Step, planned: M
     # The links that are gone changed the marks by which the next run knows the packages.
     last = settle_metadata(remembered(metadata), layout, moved)
     if last is None:
-        apply_metadata(plan_metadata(layout, host, {}, ()), host)
+        apply_metadata(plan_metadata(layout, host, {}, (), pen=pen), host, pen)
     else:
         remember_metadata(last)
     step("settled")
-    write_sums(layout, host, time.time())
+    write_sums(layout, host, time.time(), pen)
     if journal.mail:
         host.write_files({journal.mail[0]: File(journal.mail[1].encode())})
     host.remove(_path(layout))
 
 
-def _undo(journal: Journal, layout: Layout, host: Host) -> None:
+def _undo(journal: Journal, layout: Layout, host: Host, pen: Pen | None) -> None:
     journal.phase = UNDOING
     write_journal(journal, layout, host)
     _clear_halves(layout)
     for rel in journal.adds:
         host.remove(layout.path(rel))
-    apply_metadata(plan_metadata(layout, host, {}, ()), host)
+    apply_metadata(plan_metadata(layout, host, {}, (), pen=pen), host, pen)
     host.remove(_path(layout))
 
 
-def recover(layout: Layout, host: Host) -> str:
+def recover(layout: Layout, host: Host, pen: Pen | None = None) -> str:
     """Finish or undo what a killed run left: ``finished``, ``undone``, or empty when there is nothing."""
     journal = read_journal(layout, host)
     if journal is None:
@@ -185,9 +188,9 @@ def recover(layout: Layout, host: Host) -> str:
     make_folders(layout)
     if journal.phase in (SWITCHING, LEAVING):
         _clear_halves(layout)
-        _finish(journal, layout, host, no_step)
+        _finish(journal, layout, host, no_step, pen)
         return "finished"
-    _undo(journal, layout, host)
+    _undo(journal, layout, host, pen)
     return "undone"
 
 
@@ -198,7 +201,13 @@ def pending(layout: Layout, host: Host) -> str:
 
 
 def publish(
-    moves: Moves, metadata: Metadata, mail: t.Sequence[str], layout: Layout, host: Host, step: Step = no_step
+    moves: Moves,
+    metadata: Metadata,
+    mail: t.Sequence[str],
+    layout: Layout,
+    host: Host,
+    pen: Pen | None = None,
+    step: Step = no_step,
 ) -> None:
     """Carry the moves out. A failure before packages leave undoes everything; after that the next run finishes."""
     journal = Journal(ADDING, moves.adds, moves.drops, moves.incoming, list(mail))
@@ -210,12 +219,12 @@ def publish(
         journal.phase = SWITCHING
         write_journal(journal, layout, host)
         step("placed")
-        _finish(journal, layout, host, step, metadata)
+        _finish(journal, layout, host, step, pen, metadata)
     except (OSError, ClusterError) as error:
         if journal.phase != LEAVING:
             # When this fails too, the journal stays, and the next run undoes.
             with contextlib.suppress(OSError, ClusterError):
-                _undo(journal, layout, host)
+                _undo(journal, layout, host, pen)
         if isinstance(error, ClusterError):
             raise
         raise ClusterError("cannot write %s: %s" % (error.filename or layout.root, error.strerror), "free some space")

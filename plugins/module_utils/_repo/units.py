@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import os
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 
@@ -98,12 +97,11 @@ def _rpms(folder: str, recurse: bool) -> list[str]:
 def read_folder(folder: str, recurse: bool = False) -> list[Package]:
     """The packages of a folder; every bad one is named in one ClusterError."""
     paths, bad, found = _rpms(folder, recurse), [], []
-    with ThreadPoolExecutor(4) as pool:
-        for job in [pool.submit(read_package, path) for path in paths]:
-            try:
-                found.append(job.result())
-            except ClusterError as error:
-                bad.append(error.message)
+    for path in paths:
+        try:
+            found.append(read_package(path))
+        except ClusterError as error:
+            bad.append(error.message)
     if bad:
         raise ClusterError("%d packages cannot be used: %s" % (len(bad), "; ".join(bad)), "fetch or build them again")
     return found

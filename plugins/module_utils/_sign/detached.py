@@ -70,7 +70,11 @@ def _content_digest(path: str, digest: str) -> t.Any:
 
 def make(agent: Agent, signer: Signer, path: str, digest: str, suffix: str) -> bytes:
     """The content of a signature file."""
-    state = _content_digest(path, digest)
+    return make_of(agent, signer, _content_digest(path, digest), path, digest, suffix)
+
+
+def make_of(agent: Agent, signer: Signer, state: t.Any, path: str, digest: str, suffix: str) -> bytes:
+    """The same of a hashlib object that has seen the content; ``path`` is for errors."""
     one = draft(state, signer.algorithm, digest, signer.fingerprint, int(time.time()))
     try:
         packet = finished(one, agent_sign(agent, signer, DIGESTS[digest], one.value))
