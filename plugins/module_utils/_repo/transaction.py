@@ -147,7 +147,7 @@ def _drop(journal: Journal, layout: Layout, step: Step) -> None:
 def _finish(
     journal: Journal, layout: Layout, host: Host, step: Step, pen: Pen | None, planned: Metadata | None = None
 ) -> None:
-    """From ``SWITCHING`` to the end. ``planned`` is what the run has planned itself; it is made anew where it is wrong."""
+    """From ``SWITCHING`` to the end. ``planned`` is what the run has planned itself, made anew where it is wrong."""
     moved = list(journal.adds)
     metadata = planned and settle_metadata(planned, layout, moved, journal.drops)
     metadata = metadata or plan_metadata(layout, host, {}, journal.drops, pen=pen)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+import urllib.parse
 
 from .._host.errors import ClusterError
 from .source import Login
@@ -16,17 +17,19 @@ _NETRC = re.compile(r"machine\s+(\S+)\s+login\s+(\S+)\s+password\s+(\S+)")
 _PASSWORD = re.compile(r"(://[^/\s:@]*):[^@/\s]+@")
 _PROXY = re.compile(r"^(.*proxy_user\s*=\s*[^:\n]*):.*$", re.M)
 HIDDEN = "********"
+# What a password in a URL may hold as it is.
+_PLAIN = "!$&'()*+,;=~"
 
 
 def parse_netrc(text: str) -> list[Login]:
     """The logins that stand on a line of their own; other lines say nothing to us."""
     found = [_NETRC.fullmatch(line.strip()) for line in text.split("\n")]
-    return [Login(*match.groups()) for match in found if match]
+    return [Login(match.group(1), *map(urllib.parse.unquote, match.groups()[1:])) for match in found if match]
 
 
 def _key(line: str) -> tuple[str, str]:
     match = _NETRC.fullmatch(line.strip())
-    return (match.group(1), match.group(2)) if match else ("", "")
+    return (match.group(1), urllib.parse.unquote(match.group(2))) if match else ("", "")
 
 
 def render_netrc(text: str, logins: t.Iterable[Login], gone: t.AbstractSet[tuple[str, str]]) -> str:
@@ -51,7 +54,9 @@ def render_netrc(text: str, logins: t.Iterable[Login], gone: t.AbstractSet[tuple
 
 
 def _netrc_line(login: Login) -> str:
-    return "machine %s login %s password %s" % login
+    """urpmi puts both into the URL as they are, where it looks for ``:``, ``@`` and ``/``, and downloaders unquote."""
+    user, password = urllib.parse.quote(login.user, safe=""), urllib.parse.quote(login.password, safe=_PLAIN)
+    return "machine %s login %s password %s" % (login.machine, user, password)
 
 
 def render_proxy(text: str, proxy: t.Mapping[str, t.Any]) -> str:

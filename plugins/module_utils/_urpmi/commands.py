@@ -75,10 +75,16 @@ def _add(block: Block) -> list[str]:
     return [*argv, block.name, block.url + ("/" + below if below else "")]
 
 
+def _by_command(plan: Plan) -> list[str]:
+    """Media that urpmi adds: of a new one it knows no password, as it uses netrc only for those in urpmi.cfg."""
+    secret = {one.name for one in plan.wanted if one.login is not None}
+    return [name for name in plan.added if name not in secret]
+
+
 def commands_of(plan: Plan) -> list[list[str]]:
     """What adds and removes media. One medium each, as several at once hide a failure."""
     gone = [["urpmi.removemedia", name] for name in plan.removed]
-    return gone + [_add(plan.new.media[name]) for name in plan.added]
+    return gone + [_add(plan.new.media[name]) for name in _by_command(plan)]
 
 
 def explain(done: Completed, name: str) -> ClusterError:
@@ -93,7 +99,7 @@ def explain(done: Completed, name: str) -> ClusterError:
 
 def run_commands(commands: t.Iterable[t.Sequence[str]], plan: Plan, params: Params, host: Host) -> None:
     """Run them; ClusterError for the first that did not reach what it was called for, whatever its exit code."""
-    names = [*plan.removed, *plan.added]
+    names = [*plan.removed, *_by_command(plan)]
     for argv, name in zip(commands, names):
         done = host.run(argv, changes=True, check=False)
         there = name in read_cfg(params, host).media

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.urpmicfg import parse_urpmicfg, render_urpmicfg
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.beside import (
@@ -115,6 +116,22 @@ def test_netrc() -> None:
     )
     assert render_netrc(text, [], {("a", "u")}) == "# mine\ndefault login x\n"
     assert render_netrc("", [Login("a", "u", "p")], set()) == "machine a login u password p\n"
+
+
+@pytest.mark.parametrize(
+    ("password", "written"),
+    [("p", "p"), ("a:b", "a%3Ab"), ("a@b/c", "a%40b%2Fc"), ("50%", "50%25"), ("a#b?c", "a%23b%3Fc"), ("$!,;", "$!,;")],
+)
+def test_a_password_reaches_the_server_through_the_url_of_urpmi(password: str, written: str) -> None:
+    """urpm::download::parse_url_with_login takes a password without ``:``, ``@`` and ``/`` only."""
+    text = render_netrc("", [Login("h:8080", "u@x", password)], set())
+    assert text == "machine h:8080 login u%%40x password %s\n" % written
+    assert parse_netrc(text) == [Login("h:8080", "u@x", password)]
+    user, word = (part for at, part in enumerate(text.split()) if at in (3, 5))
+    found = re.fullmatch(r"([^:]*)://([^/:@]*)(:([^/:@]*))?@([^/]*)(.*)", "http://%s:%s@h:8080/m" % (user, word))
+    assert found is not None and found.group(5) == "h:8080"
+    assert render_netrc(text, [Login("h:8080", "u@x", password)], set()) == text
+    assert render_netrc(text, [], {("h:8080", "u@x")}) == ""
 
 
 def test_proxy_and_lists() -> None:
