@@ -138,9 +138,9 @@ def _drops(
     files: t.Mapping[str, bytes], now: t.Mapping[str, bytes], links: t.Iterable[str], options: Options, host: Host
 ) -> tuple[str, ...]:
     """What leaves the folder; a signature leaves together with the MD5SUM that it is of."""
-    found = [name for name in now if name in OWNED and name not in files]
     outdated = files.get(MD5SUM) != now.get(MD5SUM) and SIGNATURE in host.listdir(options.folder)
-    return tuple(sorted([*found, *links, *([SIGNATURE] if outdated else [])]))
+    gone = [name for name in now if name in OWNED and name not in files] + [SIGNATURE] * outdated
+    return tuple(sorted([*gone, *links]))
 
 
 def _unchanged(state: State, entries: t.Sequence[Entry], options: Options, digests: t.Mapping[str, str]) -> bool:
@@ -162,8 +162,8 @@ def plan_media(options: Options, host: Host, overlay: Overlay = NOTHING) -> Medi
     same_key = options.pubkey is None or files.get(PUBKEY) == options.pubkey
     if same_key and bool(links) == bool(options.version) and _unchanged(state, entries, options, digests):
         skipped = {entry.file: reason for entry, reason in state.bad.items()}
-        warnings = tuple(state.told.get("", ()))
-        return MediaPlan(options, state, packages=len(state.packages), skipped=skipped, warnings=warnings)
+        told = tuple(state.told.get("", ()))
+        return MediaPlan(options, state, packages=len(state.packages), skipped=skipped, warnings=told)
     usable = state.options == options.text() and digests == state.outputs and SYNTHESIS in files
     previous = Previous(state, files, options.kinds, host) if usable else None
     state = state if usable else State(repodata=state.repodata)
@@ -187,7 +187,7 @@ def _plan(
         _checked(medium, options)
         files = _files(medium, options, host, pool)
     wanted_links = _links(files, now, links, options)
-    names = {**{name: name for name in files}, **wanted_links}
+    names = {**dict(zip(files, files)), **wanted_links}
     files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in names.items()})
     if options.pubkey is not None:
         files[PUBKEY] = options.pubkey
@@ -228,9 +228,9 @@ def switch_media(plan: MediaPlan) -> None:
 
 def _sweep(work: str) -> None:
     """Remove the half files of runs that were killed; the caller holds the lock."""
-    for name in os.listdir(work) if os.path.isdir(work) else ():
-        if _HALF.fullmatch(name):
-            os.unlink(os.path.join(work, name))
+    names = os.listdir(work) if os.path.isdir(work) else ()
+    for name in filter(_HALF.fullmatch, names):
+        os.unlink(os.path.join(work, name))
 
 
 def remember(plan: MediaPlan) -> None:

@@ -203,12 +203,13 @@ def apply_metadata(found: Metadata, host: Host, pen: Pen | None = None) -> None:
     for rel, plan in found.media.items():
         if plan.changed or found.repodata.get(rel) or not plan.known:
             switch_media(plan)
-            run_repodata(plan, found.repodata.get(rel, ()), host, pen and pen.sign)
+            run_repodata(plan, found.repodata.get(rel, ()), host, pen.sign if pen else None)
             remember(plan)
     for top in found.tops.values():
         apply_top(top, host)
-    for path in found.resign if pen else ():
-        host.write_files({path + ".asc": File(pen.sign(host.read(path) or b"", path))})
+    if pen is not None:
+        content = {path: host.read(path) or b"" for path in found.resign}
+        host.write_files({path + ".asc": File(pen.sign(data, path)) for path, data in content.items()})
 
 
 def _summed(layout: Layout) -> list[str]:

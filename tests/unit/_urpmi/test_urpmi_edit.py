@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.urpmicfg import parse_urpmicfg, render_urpmicfg
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.beside import (
