@@ -187,12 +187,12 @@ def _plan(
         _checked(medium, options)
         files = _files(medium, options, host, pool)
     wanted_links = _links(files, now, links, options)
-    names = {**dict(zip(files, files)), **wanted_links}
-    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in names.items()})
+    targets = [*zip(files, files), *wanted_links.items()]
+    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in targets})
     if options.pubkey is not None:
         files[PUBKEY] = options.pubkey
     warnings = _warnings(medium.parts, medium.bad)
-    told = {part.known.nvra.decode("utf-8", "replace"): part.told for part in medium.parts if part.told}
+    told = {_sorted([part.known.nvra])[0]: part.told for part in medium.parts if part.told}
     new = State(
         options.text(),
         {name: md5(content) for name, content in files.items() if name != PUBKEY},
@@ -228,8 +228,7 @@ def switch_media(plan: MediaPlan) -> None:
 
 def _sweep(work: str) -> None:
     """Remove the half files of runs that were killed; the caller holds the lock."""
-    names = os.listdir(work) if os.path.isdir(work) else ()
-    for name in filter(_HALF.fullmatch, names):
+    for name in filter(_HALF.fullmatch, os.listdir(work) if os.path.isdir(work) else ()):
         os.unlink(os.path.join(work, name))
 
 
