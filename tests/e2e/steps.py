@@ -143,7 +143,7 @@ class Story:
         self.note("second run of the mirror", again)
         expect(not again.changed(), "a second run changed %s" % again.changed())
 
-    def push_running(self) -> None:
+    def running(self) -> None:
         """A file and, where the kernel has one, a loop device of running nodes get an image through the chain."""
         self.rack.ask("head", "sh", "-c", "test -s %s || head -c %d /dev/urandom > %s" % (PUSHED, SIZE, PUSHED))
         digest = self.rack.ask("head", "sha256sum", PUSHED).split()[0]
@@ -209,10 +209,10 @@ class Story:
 
 Step = t.Callable[[], None]
 # Only when they are asked for: they take long on an emulated machine.
-ON_REQUEST = ("push_running", "mirror", "tutorial")
+ON_REQUEST = ("running", "mirror", "tutorial")
 
 
 def steps(story: Story) -> dict[str, Step]:
     """Every step by its name, in order."""
-    names = ("up", "again", "mend", "one", "edit", "push", "damage", "push_running", "mirror", "tutorial", "down")
+    names = ("up", "again", "mend", "one", "edit", "push", "damage", "running", "mirror", "tutorial", "down")
     return {name: getattr(story, name) for name in names}
