@@ -131,6 +131,7 @@ def _describe(job: Job, version: str, boot: stage1.Result, files: t.Mapping[str,
         "kernel_version": version,
         "ram_needed_mb": manifest.ram_needed_mb(files["rootfs"].size, files["stage1"].size, boot.unpacked),
         "files": files,
+        "firmware_missing": list(boot.firmware_missing),
     }
 
 
