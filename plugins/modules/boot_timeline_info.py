@@ -231,6 +231,9 @@ def main() -> None:
         since = parse_since(module.params["since"], [node.name for node in nodes])
         logs = parse_logs(module.params["logs"]) if module.params["logs"] else DEFAULT_LOGS
         wait = Wait(**module.params["wait"]) if module.params["wait"] else Wait()
+        if module.check_mode:
+            # Nothing was switched on that could come up.
+            wait = Wait(stage=wait.stage)
         sources = Sources(host, logs, since[0])
         rows, timeline = watch(nodes, sources, wait, since)
         for trouble in sources.troubles:
@@ -242,8 +245,11 @@ def main() -> None:
             "up": sum(row["up"] for row in rows.values()),
             "unknown_macs": timeline.unknown,
         }
-        if module.params["wait"] and module.params["fail"] and late(rows, wait.stage):
-            module.fail_json(msg=complaint(rows, wait), actions=[], **result)
+        if module.params["wait"] and late(rows, wait.stage):
+            if module.check_mode:
+                module.warn("check mode does not wait: " + complaint(rows, wait))
+            elif module.params["fail"]:
+                module.fail_json(msg=complaint(rows, wait), actions=[], **result)
         result["table"] = table(rows)
         return result
 

@@ -72,6 +72,12 @@ options:
     description: Where the images are; the HTTP server offers it as C(/images/).
     type: path
     default: /srv/xtreemos/images
+  pending:
+    description:
+      - Versions by image name that will be current by the time of the run, as M(xtreemos.cluster.diskless_image)
+        predicted them. Only check mode reads it, and there an image that has not been built yet is a warning.
+    type: dict
+    default: {}
   menu:
     description: What the loaders show.
     type: dict
@@ -291,6 +297,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "tftp_root": {"type": "path", "default": "/srv/xtreemos/tftp"},
     "http_root": {"type": "path", "default": "/srv/xtreemos/http"},
     "images_root": {"type": "path", "default": "/srv/xtreemos/images"},
+    "pending": {"type": "dict", "default": {}},
     "menu": {"type": "dict", "options": MENU, "default": {}, "apply_defaults": True},
     "dhcp": {"type": "dict", "options": DHCP, "default": {}, "apply_defaults": True},
 }
@@ -299,7 +306,8 @@ ARGUMENTS: dict[str, t.Any] = {
 def work(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result:
     """Plan, let the server judge, write; the result in Ansible's form."""
     rack, tester = rack_from_options(options)
-    plan = plan_rack(rack, host)
+    pending = {str(name): str(version) for name, version in (options.get("pending") or {}).items()}
+    plan = plan_rack(rack, host, pending if check_mode else None)
     if plan.dhcp_changed and tester:
         judge(plan.dhcp_text, rack.dhcp_path, tester, host, check_mode)
     if not check_mode:
@@ -312,12 +320,20 @@ def work(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result
         "files": plan.paths,
         "nodes": plan.nodes,
         "diff": plan.diff(),
+        "warnings": list(plan.warnings),
     }
 
 
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    run_module(module, lambda host: work(module.params, module.check_mode, host))
+
+    def told(host: Host) -> Result:
+        result = work(module.params, module.check_mode, host)
+        for line in result.pop("warnings"):
+            module.warn(line)
+        return result
+
+    run_module(module, told)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def _result(states: t.Mapping[str, ready.State], resumed: list[str]) -> Result:
 
 def _look(wait: ready.Wait, names: t.Sequence[str]) -> Result:
     """What a run would do now, without waiting."""
-    known = wait.read() or {}
+    known = (wait.read() or {}) if wait.host.which("scontrol") else {}
     states = {name: known[name] for name in names if name in known}
     resumed = sorted(name for name, state in states.items() if wait.resume and state.resumable)
     return dict(_result(states, resumed), actions=ready.resume_argv(resumed))

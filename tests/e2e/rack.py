@@ -50,6 +50,11 @@ class Played:
         return {host: row["changed"] for host, row in self.recap.items() if row["changed"]}
 
 
+def page_blocks(text: str) -> list[str]:
+    """The shell blocks of a document in their order."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
 def read_recap(output: str) -> dict[str, dict[str, int]]:
     """The PLAY RECAP of Ansible's default output."""
     found: dict[str, dict[str, int]] = {}
@@ -115,7 +120,7 @@ class Rack:
 
     def type_page(self, page: Path) -> str:
         """Type the shell blocks of a document, as a reader would with this rack; what they printed."""
-        blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        blocks = page_blocks(page.read_text(encoding="utf-8"))
         expect(blocks, "%s has nothing to type" % page.name)
         told = []
         for block in blocks:

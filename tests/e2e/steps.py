@@ -16,6 +16,7 @@ from .rack import ROOT, Played, Rack, expect
 
 EDIT = Path(__file__).resolve().parent / "inventory" / "edit.yml"
 WORD = "xtreemos.e2e=1"
+PUSHED, SIZE = "/srv/xtreemos/e2e-push.img", 8 << 20
 _LINE = re.compile(r"^(node\d+): (.*?up [0-9.]+ s)", re.MULTILINE)
 _DAMAGE = """
 import os
@@ -142,6 +143,38 @@ class Story:
         self.note("second run of the mirror", again)
         expect(not again.changed(), "a second run changed %s" % again.changed())
 
+    def running(self) -> None:
+        """A file and, where the kernel has one, a loop device of running nodes get an image through the chain."""
+        self.rack.ask("head", "sh", "-c", "test -s %s || head -c %d /dev/urandom > %s" % (PUSHED, SIZE, PUSHED))
+        digest = self.rack.ask("head", "sha256sum", PUSHED).split()[0]
+        disk = (
+            "truncate -s %d /run/e2e-disk; losetup /dev/loop7 2>/dev/null || losetup /dev/loop7 /run/e2e-disk; " % SIZE
+        )
+        made = [
+            self.rack.ask(name, "sh", "-c", disk + "test -b /dev/loop7 && echo disk || echo none")
+            for name in self.rack.names
+        ]
+        for target in ("/run/e2e-pushed", *(["/dev/loop7"] if all(word.endswith("disk") for word in made) else [])):
+            extra = ("-e", "push_image=%s push_target=%s" % (PUSHED, target))
+            self.note("push to running nodes: %s" % target, self.rack.play("push", *extra))
+            found = {name: self.rack.ask(name, "sha256sum", target).split()[0] for name in self.rack.names}
+            expect(set(found.values()) == {digest}, "%s is not what was sent: %s" % (target, found))
+            again = self.rack.play("push", *extra)
+            expect(not again.changed(), "a second push to %s changed %s" % (target, again.changed()))
+
+    def tutorial(self) -> None:
+        """The tutorial, word for word; it takes the rack down in the end."""
+        expect(len(self.rack.names) == 3, "the tutorial is about three nodes")
+        begun = time.monotonic()
+        try:
+            told = self.rack.type_page(ROOT / "docs" / "tutorial.md")
+        finally:
+            (ROOT / "inventories" / "lab" / "host_vars" / "node32.yml").unlink(missing_ok=True)
+        self.clock.append(("the tutorial, typed", "%.0f s" % (time.monotonic() - begun)))
+        for words in ("loglevel=7", "<node31> [rank:1]: ", "overlay", "rootfs.sqfs"):
+            expect(words in told, "nothing printed %r" % words)
+        expect(not self.rack.leftovers(), "left behind: %s" % ", ".join(self.rack.leftovers()))
+
     def down(self) -> None:
         """lab_down leaves no process, file or mount, and twice is no error."""
         self.note("down", self.rack.play("lab_down"))
@@ -175,11 +208,11 @@ class Story:
 
 
 Step = t.Callable[[], None]
-# Only when it is asked for: it installs a client's programs on the head, which takes long on an emulated machine.
-ON_REQUEST = ("mirror",)
+# Only when they are asked for: they take long on an emulated machine.
+ON_REQUEST = ("running", "mirror", "tutorial")
 
 
 def steps(story: Story) -> dict[str, Step]:
     """Every step by its name, in order."""
-    names = ("up", "again", "mend", "one", "edit", "push", "damage", "mirror", "down")
+    names = ("up", "again", "mend", "one", "edit", "push", "damage", "running", "mirror", "tutorial", "down")
     return {name: getattr(story, name) for name in names}

@@ -19,6 +19,9 @@ from .node import Node, parse_int, parse_words
 TRANSPORTS = ("http", "tftp")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}")
 _FILES = ("rootfs", "kernel", "stage1")
+# What diskless_image calls the files of a version, and the version of which nothing is known.
+_UNBUILT_FILES = {"rootfs": "rootfs.sqfs", "kernel": "vmlinuz", "stage1": "stage1.img"}
+UNBUILT = "not-built-yet"
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,15 @@ def parse_manifest(text: bytes, path: str, folder: str) -> BootImage:
     )
 
 
-def read_image(host: Host, root: str, name: str, version: str = "") -> BootImage:
-    """The image's ``current`` version (or ``version``) as its manifest tells, its files present."""
-    for word in (name, version or "current"):
+def _check_names(*words: str) -> None:
+    for word in words:
         if not _IMAGE.fullmatch(word):
             raise ClusterError("bad image name or version %r" % word, "letters, digits and _.+-")
+
+
+def read_image(host: Host, root: str, name: str, version: str = "") -> BootImage:
+    """The image's ``current`` version (or ``version``) as its manifest tells, its files present."""
+    _check_names(name, version or "current")
     link = host.readlink("%s/%s/current" % (root, name))
     chosen = version or (link or "").rstrip("/").rpartition("/")[2]
     if not chosen:
@@ -155,6 +162,29 @@ def read_image(host: Host, root: str, name: str, version: str = "") -> BootImage
         if file.rpartition("/")[2] not in present:
             raise ClusterError("image %s: its %s %s/%s is missing" % (name, part, root, file), "build the image again")
     return image
+
+
+def predict_image(host: Host, root: str, profile: Profile, pending: t.Mapping[str, str]) -> tuple[BootImage, str]:
+    """What a profile will boot, for check mode, and a warning (empty for none).
+
+    ``pending`` is the version by image name that will be current by the time of the run. Where that version has not
+    been built, the image has its name and no digest yet; what is there but damaged is a ClusterError, as in a run.
+    """
+    chosen = profile.version or pending.get(profile.image, "")
+    folder = "%s/%s" % (root, profile.image)
+    if (host.readlink(folder + "/current") and not chosen) or (
+        chosen and host.read("%s/%s/manifest.json" % (folder, chosen)) is not None
+    ):
+        return read_image(host, root, profile.image, chosen), ""
+    _check_names(profile.image, chosen or "current")
+    what = "version %s of image %s" % (chosen, profile.image) if chosen else "image %s" % profile.image
+    warning = "%s is not in %s yet: predicted as if the diskless playbook had built it, digest and size unknown"
+    return _unbuilt(profile.image, chosen or UNBUILT), warning % (what, root)
+
+
+def _unbuilt(name: str, version: str) -> BootImage:
+    paths = {key: "%s/%s/%s" % (name, version, file) for key, file in _UNBUILT_FILES.items()}
+    return BootImage(name=name, version=version, sha256="0" * 64, size=0, ram_needed_mb=0, **paths)
 
 
 def check_memory(nodes: t.Iterable[Node], images: t.Mapping[str, BootImage]) -> None:

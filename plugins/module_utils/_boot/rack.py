@@ -20,7 +20,7 @@ from .dhcp import DhcpConfig, Reservation, Subnet
 from .entry import MANAGED, BootPlan, Menu, Server, menu_config
 from .isc import HEADER
 from .node import Node
-from .profile import BootImage, Profile, check_memory, read_image, used_profiles
+from .profile import BootImage, Profile, check_memory, predict_image, read_image, used_profiles
 
 _OWN_NAME = re.compile(r"01(-[0-9a-f]{2}){6}(\.ipxe)?")
 _OWNER = re.compile(("^# %s(\\S+)$" % re.escape(MANAGED)).encode(), re.M)
@@ -58,6 +58,7 @@ class RackPlan:
     dhcp_text: str
     dhcp_changed: bool
     nodes: t.Mapping[str, t.Mapping[str, t.Any]]
+    warnings: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -151,11 +152,25 @@ def _old_reservations(rack: Rack, plan: FilePlan) -> dict[str, Reservation]:
     return rack.backend.reservations(before) if rack.backend and before.startswith(HEADER) else {}
 
 
-def plan_rack(rack: Rack, host: Host) -> RackPlan:
-    """Compare the whole rack with the host; every bad input ends here, before anything is written."""
+def _images(
+    rack: Rack, host: Host, pending: t.Mapping[str, str] | None
+) -> tuple[dict[str, BootImage], tuple[str, ...]]:
+    """Images by profile name, and warnings."""
+    used, root = used_profiles(rack.nodes, rack.profiles), rack.server.images_root
+    if pending is None:
+        return {name: read_image(host, root, p.image, p.version) for name, p in used.items()}, ()
+    found = {name: predict_image(host, root, profile, pending) for name, profile in used.items()}
+    warnings = sorted({warning for _image, warning in found.values() if warning})
+    return {name: image for name, (image, _warning) in found.items()}, tuple(warnings)
+
+
+def plan_rack(rack: Rack, host: Host, pending: t.Mapping[str, str] | None = None) -> RackPlan:
+    """Compare the whole rack with the host; every bad input ends here, before anything is written.
+
+    With ``pending`` (check mode, see :func:`predict_image`) an image that has not been built yet is a warning.
+    """
     _check_address(rack)
-    used = used_profiles(rack.nodes, rack.profiles)
-    images = {name: read_image(host, rack.server.images_root, p.image, p.version) for name, p in used.items()}
+    images, warnings = _images(rack, host, pending)
     check_memory(rack.nodes, images)
     node_files = _node_files(rack, images)
     texts = dict(_shared_files(rack), **{path: text for path, (_node, text) in node_files.items()})
@@ -176,6 +191,7 @@ def plan_rack(rack: Rack, host: Host) -> RackPlan:
         dhcp_text=dhcp_text,
         dhcp_changed=rack.dhcp_path in plan.writes,
         nodes={node.name: _entry(node, rack, images, changed) for node in rack.nodes},
+        warnings=warnings,
     )
 
 

@@ -14,7 +14,21 @@ from dataclasses import dataclass, field
 from .._host.errors import ClusterError
 from .._host.files import sha256_file
 from .._host.host import Host
-from . import dpkg, edit, init_script, kernel, manifest, mmdebstrap, pyclosure, recipe, scan, squash, stage1, system
+from . import (
+    dpkg,
+    edit,
+    firmware,
+    init_script,
+    kernel,
+    manifest,
+    mmdebstrap,
+    pyclosure,
+    recipe,
+    scan,
+    squash,
+    stage1,
+    system,
+)
 from .manifest import FileInfo, Manifest
 from .recipe import Recipe
 from .sources import source
@@ -33,6 +47,7 @@ def ingredients() -> list[t.Any]:
         [pyclosure.BASE, sorted(pyclosure.LAZY.items())],
         [mmdebstrap.PATH_EXCLUDES, mmdebstrap.ALWAYS, mmdebstrap.GENERATED],
         [ALWAYS_REMOVED, dpkg.FORGET, squash.LEVEL],
+        [firmware.NETWORK],
     ]
 
 
@@ -131,6 +146,7 @@ def _describe(job: Job, version: str, boot: stage1.Result, files: t.Mapping[str,
         "kernel_version": version,
         "ram_needed_mb": manifest.ram_needed_mb(files["rootfs"].size, files["stage1"].size, boot.unpacked),
         "files": files,
+        "firmware_missing": list(boot.firmware_missing),
     }
 
 

@@ -6,7 +6,7 @@
 
 Format 1: format, name, version, serial (order of creation), created (ISO 8601, UTC), input_digest, arch,
 kernel_version, init, ram_needed_mb, files {rootfs, kernel, stage1: {path, size, sha256}}, packages {name: version},
-seconds.
+seconds, firmware_missing (names that stage1's network modules ask for and the image does not hold).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Manifest:
     packages: t.Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     init: str = "systemd"
+    firmware_missing: t.Sequence[str] = field(default_factory=list)
 
 
 def render(manifest: Manifest) -> str:

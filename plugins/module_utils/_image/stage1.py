@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
 from .._host.host import Host
-from . import agent, cpio, elf, init_script, modules, pyclosure
+from . import agent, cpio, elf, firmware, init_script, modules, pyclosure
 from .kernel import Kernel
 from .tree import Tree
 
@@ -37,12 +37,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """``unpacked``: bytes in the memory of a booting node; ``dolly``: whether the agent is inside."""
+    """``unpacked``: bytes in the memory of a booting node; ``dolly``: whether the agent is inside;
+    ``firmware_missing``: names that network modules ask for and the image does not hold."""
 
     unpacked: int
     compression: str
     modules: int
     dolly: bool
+    firmware_missing: tuple[str, ...] = ()
 
 
 def busybox(tree: Tree, host: Host) -> bytes:
@@ -112,6 +114,7 @@ def assemble(tree: Tree, kernel: Kernel, options: Options, host: Host, unzstd: m
     """Every member of the initramfs, sorted."""
     members = _base(busybox(tree, host))
     members.extend(_modules(tree, kernel.version, options.patterns, unzstd))
+    members.extend(firmware.collect(tree, kernel.version, members))
     members.extend(_python(tree, options.agent))
     return cpio.with_parents(members)
 
@@ -153,4 +156,5 @@ def write(tree: Tree, kernel: Kernel, options: Options, host: Host, out: str) ->
         os.unlink(plain)
     paths = {member.path for member in members}
     loaded = sum(path.endswith(".ko") for path in paths)
-    return Result(len(data), compression, loaded, "lib/xtreemos/dolly.pyz" in paths)
+    absent = tuple(firmware.missing(kernel.version, members))
+    return Result(len(data), compression, loaded, "lib/xtreemos/dolly.pyz" in paths, absent)

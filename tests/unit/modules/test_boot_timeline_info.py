@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_waiting_fails_with_the_results(capsys: pytest.CaptureFixture[str]) -> N
     result = call(capsys, wait={"timeout": 0})
     assert result["failed"] and set(result["nodes"]) == {"node31", "node32", "node33"}
     assert result["msg"].startswith("3 of 3 nodes did not reach up within 0 s: node31: no fetch: needs 700 MB")
+
+
+def test_check_mode_neither_waits_nor_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(boot_timeline_info.AnsibleModule, "warn", lambda _self, text: said.append(text))
+    begun = time.monotonic()
+    result = call(capsys, check=True, wait={"timeout": 600})
+    assert time.monotonic() - begun < 60 and not result.get("failed") and set(result["nodes"]) >= {"node31"}
+    assert [line for line in said if "3 of 3 nodes did not reach up" in line]
 
 
 @pytest.mark.parametrize(

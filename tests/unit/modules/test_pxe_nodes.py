@@ -358,6 +358,51 @@ def test_images_that_cannot_boot(spoil: t.Callable[[MemoryHost], object], told: 
     assert host.written == []
 
 
+def test_check_mode_before_there_is_an_image() -> None:
+    host, built = MemoryHost(), host_with(version="v9")
+    predicted = work(options(pending={"node": "v9"}), True, host)
+    assert host.files == {} and [IMAGES in line for line in predicted["warnings"]] == [True]
+    assert "version v9 of image node" in predicted["warnings"][0]
+    done = work(options(pending={"node": "v9"}), False, built)
+    for key in ("changed", "changed_nodes", "removed_nodes", "dhcp_changed", "files", "nodes"):
+        assert predicted[key] == done[key], key
+    unknown = work(options(), True, host)
+    assert unknown["files"] == done["files"] and unknown["nodes"]["node31"]["version"] == "not-built-yet"
+    with pytest.raises(ClusterError, match="image node has no current version"):
+        work(options(pending={"node": "v9"}), False, host)
+    assert host.files == {}
+
+
+def test_check_mode_predicts_the_version_that_would_be_current() -> None:
+    host = host_with()
+    work(options(), False, host)
+    quiet = work(options(pending={"node": "v1", "other": "v3"}), True, host)
+    assert not quiet["changed"] and quiet["warnings"] == []
+    new = work(options(pending={"node": "v2"}), True, host)
+    assert len(new["changed_nodes"]) == 3 and not new["dhcp_changed"] and len(new["warnings"]) == 1
+    pinned = {"default": {"image": "node", "version": "v1", "append": "console=ttyS0,115200"}}
+    assert not work(options(profiles=pinned, pending={"node": "v2"}), True, host)["changed"]
+    add_image(host, version="v2")
+    host.links[IMAGES + "/node/current"] = "v1"
+    assert work(options(pending={"node": "v2"}), True, host)["warnings"] == []
+    assert not work(options(pending={"node": "v2"}), False, host)["changed"]
+
+
+def test_check_mode_copies_by_tftp_what_is_not_there_yet() -> None:
+    predicted = work(options(transport="tftp", pending={"node": "v1"}), True, MemoryHost())
+    assert predicted["files"] == work(options(transport="tftp"), False, host_with())["files"]
+
+
+@pytest.mark.parametrize("pending", [{}, {"node": "v1"}])
+def test_check_mode_still_refuses_what_is_damaged(pending: dict[str, str]) -> None:
+    host = host_with()
+    del host.files[MISSING + "vmlinuz"]
+    with pytest.raises(ClusterError, match="its kernel %svmlinuz is missing" % MISSING):
+        work(options(pending=pending), True, host)
+    with pytest.raises(ClusterError, match="bad image name or version '../x'"):
+        work(options(pending={"node": "../x"}), True, host)
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [("../vmlinuz", "a plain file name"), ("", "a plain file name")],

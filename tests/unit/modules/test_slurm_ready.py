@@ -49,6 +49,12 @@ def test_check_mode_before_there_is_a_controller() -> None:
         call(host)
 
 
+def test_check_mode_before_slurm_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = controller()
+    monkeypatch.setattr(host, "which", lambda _program: None)
+    assert call(host, True)["nodes"] == {} and host.ran == []
+
+
 def test_minimum() -> None:
     host = controller("DOWN+NOT_RESPONDING")
     assert call(host, minimum=1)["usable"] == ["node31"]
