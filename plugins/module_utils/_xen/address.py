@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Machine addresses: which guest is meant, by label, path, file name, uuid, mac, ip or record. Private to the collection.
+"""Machine addresses: which guest is meant: by label, path, file, uuid, mac, ip or record. Private to the collection.
 
 Format: the address syntax of ctys 01.11, ``l:tst100,u:6842caf9...``: keys in any case and order, ``,`` between them,
 ``%`` inside a list. Values are compared exactly, never as patterns; all keys that are given have to agree.
