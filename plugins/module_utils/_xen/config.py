@@ -21,7 +21,7 @@ Value = t.Union[str, int, t.List[t.Any]]
 
 _TOKEN = re.compile(
     r"""(?P<blank>[ \t]+)
-      | (?P<comment>\#[^\n]*(?:\n|\Z))
+      | (?P<comment>\#[^\n]*\n)
       | (?P<newline>\n)
       | (?P<string>"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*')
       | (?P<name>[a-z][a-z0-9_.]*)
@@ -68,6 +68,8 @@ def _lexical(text: str, at: int, line: int) -> _Failure:
     whole = text[text.rfind("\n", 0, at) + 1 :].split("\n")[0]
     if rest.startswith("\r"):
         return _Failure(line, "the line ends in CR LF", "write the file with plain line ends")
+    if rest.startswith("#"):
+        return _Failure(line, "the last line is a comment without line end", "end the file with a line end")
     if rest[:1] in "\"'":
         return _Failure(line, "the string %s has no end" % rest[:40], "close the quotes on the same line")
     if _PYTHON.match(whole) or rest[:1] in "+-(){}" or rest[:4] in ("True", "None"):
@@ -82,9 +84,9 @@ def _tokens(text: str) -> t.Iterator[_Token]:
         if not found:
             raise _lexical(text, at, line)
         kind, word = str(found.lastgroup), found.group()
-        if kind == "comment" and word.endswith("\n"):
+        if kind == "comment":
             yield _Token("newline", "\n", line)
-        elif kind not in ("blank", "comment"):
+        elif kind != "blank":
             yield _Token("newline" if word == ";" else kind, word, line)
         line += word.count("\n")
         at = found.end()

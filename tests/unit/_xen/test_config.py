@@ -92,6 +92,7 @@ REFUSED = [
     ('a="""x"""', 1, "stands where the end of the line"),
     ("import os", 1, "os stands where = is wanted"),
     ("a={}", 1, "looks like Python code"),
+    ("a=1\n# b", 2, "a comment without line end"),
     ("a-b=1", 1, "looks like Python code"),
 ]  # fmt: skip
 
@@ -144,8 +145,8 @@ def test_text_is_the_same_for_the_same_content() -> None:
         "usb = [", "    [", "        1,", '        "x",', "    ],", "    [],", "]", "vnc = 1",
         'zz = "a\\"\\\\\\n\\001"',
     ]  # fmt: skip
-    assert text == render(Config(dict(reversed(list(values.items()))), {"CATEGORY": "", "UUID": "u", "MAGICID-XEN": ""}),
-                          "Managed.\nTwice.")  # fmt: skip
+    turned = Config(dict(reversed(list(values.items()))), {"CATEGORY": "", "UUID": "u", "MAGICID-XEN": ""})
+    assert text == render(turned, "Managed.\nTwice.")
 
 
 @pytest.mark.parametrize(
