@@ -13,7 +13,7 @@ import uuid as uuids
 from .._host.errors import ClusterError
 from .config import Config
 from .disk import from_options, parse_disk
-from .vif import made_mac, mac_of, parse_vif, vif_text
+from .vif import mac_of, made_mac, parse_vif, vif_text
 
 ACTIONS = ("destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset")
 TYPES = ("pv", "pvh", "hvm")
