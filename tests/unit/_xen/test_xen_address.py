@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 PLAIN = "6842caf91e3e43249ed596b8b9f2c5c2"
 DASHED = "6842caf9-1e3e-4324-9ed5-96b8b9f2c5c2"
-CONF = "/home/user/xen/tst-ctys/tst100/tst100.conf"
+CONF = "/srv/user/xen/tst-ctys/tst100/tst100.conf"
 
 GUESTS = [
     Entry("tst100", CONF, DASHED, ("00:50:56:13:11:40",), ("192.168.1.220",), 1),
@@ -118,7 +118,7 @@ def test_what_is_rendered_reads_the_same(wanted: Address) -> None:
 FOUND = [
     ("l:tst10", [2]),
     ("l:tst101", [3]),
-    ("l:tst100,b:/home/user", [1]),
+    ("l:tst100,b:/srv/user", [1]),
     ("f:tst100.conf,b:/srv/backup%/etc", [4]),
     ("p:%s" % CONF, [1]),
     ("p:%s,u:%s,t:192.168.1.220,m:00:50:56:13:11:40,l:tst100" % (CONF, PLAIN), [1]),
