@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Guests as hosts of an inventory: names, variables, groups. This module util is private to the collection."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from .._host.errors import ClusterError
+from .enumerate import check_states, state_fits
+from .record import Record, entry
+
+_GROUPS = (("xen_dom0", "pm"), ("xen_state", "vmstate"), ("xen_label", "label"), ("xen_dist", "dist"))
+
+
+def read_records(text: str, path: str) -> list[dict[str, t.Any]]:
+    """Records from JSON: a list, or the result of xen_domain_info; ClusterError names the file."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ClusterError("%s is no JSON: %s" % (path, error), "write the result of xen_domain_info there")
+    found = found.get("records") if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ClusterError("%s holds no records of guests" % path, "write the result of xen_domain_info there")
+    return found
+
+
+def groups(record: Record) -> list[str]:
+    """Names of the groups of a guest; what is no letter, digit or underscore becomes one."""
+    words = [(prefix, str(record.get(field) or "").lower()) for prefix, field in _GROUPS]
+    return ["xen_guests", *(re.sub(r"[^a-z0-9_]", "_", "%s_%s" % pair) for pair in words if pair[1])]
+
+
+def variables(record: Record) -> dict[str, t.Any]:
+    """Variables of a guest, ``xen_<field>`` for what is known; its first address is where Ansible goes."""
+    found = {"xen_%s" % key: value for key, value in record.items() if value not in ("", None)}
+    return {**found, "ansible_host": record["tcp"]} if record.get("tcp") else found
+
+
+def hosts(records: t.Iterable[Record], field: str = "label", states: t.Iterable[str] = ("ALL",)) -> dict[str, Record]:
+    """Records by host name, those without a name left out; ClusterError for a name that two guests have."""
+    wanted = check_states(states)
+    found: dict[str, Record] = {}
+    for record in records:
+        name = str(record.get(field) or "")
+        if not name or name == "Domain-0" or not state_fits(str(record.get("vmstate") or ""), wanted):
+            continue
+        if name in found:
+            raise ClusterError(
+                "two guests have the name %s: %s on %s and %s on %s"
+                % (name, entry(found[name]), found[name].get("pm"), entry(record), record.get("pm")),
+                "choose by vmstate, or name hosts by another field",
+            )
+        found[name] = record
+    return dict(sorted(found.items()))

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the xtreemos.cluster developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: xen_domain_info
+short_description: Find Xen guests by their configuration files
+version_added: 0.2.0
+description:
+  - Reads the configuration files of guests below some folders, as C(ctys -a enumerate) did, and returns a record for
+    each guest with the field names of ctys. Lines C(#@#KEY = "value") in a file fill the fields that Xen does not know.
+  - With O(address) it returns only the guest that is meant.
+  - Needs no hypervisor, and starts no C(xl).
+extends_documentation_fragment: [xtreemos.cluster._attributes.info]
+options:
+  search_paths:
+    description: Folders with configuration files, C(*.cfg), C(*.conf) and C(*.ctys), at any depth.
+    type: list
+    elements: path
+    default: [/etc/xen]
+  vmstate:
+    description:
+      - Which states to list, from the line C(#@#VMSTATE) of a file. V(PRESENT) is any, V(EMPTY) none,
+        V(ENABLED) everything but C(DISABLED).
+    type: list
+    elements: str
+    choices: [ACTIVE, DISABLED, BACKUP, CUSTOM, TEMPLATE, TESTDUMMY, EMPTY, PRESENT, ALL, ENABLED]
+    default: [ALL]
+  address:
+    description:
+      - A guest, in the syntax of ctys such as V(l:tst100,u:6842caf91e3e43249ed596b8b9f2c5c2), as a lone label, or as a
+        mapping of C(label), C(path), C(filename), C(search_paths), C(uuid), C(mac), C(ip) and C(record).
+    type: raw
+  match:
+    description: What to do when several guests fit O(address). V(unique) fails and lists them.
+    type: str
+    choices: [unique, first, all]
+    default: unique
+author: The xtreemos.cluster developers (@xtreemos)
+seealso:
+  - plugin: xtreemos.cluster.xen_table
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Read all guests but backups
+  xtreemos.cluster.xen_domain_info:
+    search_paths: [/etc/xen, /srv/xen]
+    vmstate: [ACTIVE, EMPTY]
+  register: guests
+
+- name: Find the file of the guest with an address
+  xtreemos.cluster.xen_domain_info:
+    address: t:192.168.1.220
+"""
+
+RETURN = r"""
+records:
+  description:
+    - The guests, sorted by path. Each has every field of ENUMERATE, empty where nothing is known.
+    - C(interfaces) lists C(mac), C(tcp), C(ifname), C(netmask), C(relay), C(sshport) and C(gateway) of each interface.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {label: tst100, id: /etc/xen/tst100.cfg, mac: "00:50:56:13:11:40", tcp: 192.168.1.220, vmstate: ACTIVE}
+skipped:
+  description: Files that look like those of guests but cannot be read, and why.
+  returned: success
+  type: dict
+actions:
+  description: Always empty.
+  returned: always
+  type: list
+  elements: list
+"""
+
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.address import MATCHES, parse
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.enumerate import VMSTATES, scan
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import select
+
+ARGUMENTS: dict[str, t.Any] = {
+    "search_paths": {"type": "list", "elements": "path", "default": ["/etc/xen"]},
+    "vmstate": {"type": "list", "elements": "str", "choices": list(VMSTATES), "default": ["ALL"]},
+    "address": {"type": "raw"},
+    "match": {"type": "str", "choices": list(MATCHES), "default": "unique"},
+}
+
+
+def work(options: t.Mapping[str, t.Any], host: Host) -> Result:
+    """Read the files, and choose."""
+    wanted = options["address"]
+    address = None if wanted is None else parse(wanted, os.path.expanduser("~"))
+    found, skipped = scan(host, options["search_paths"], options["vmstate"], os.uname().nodename)
+    records = found if address is None else select(address, found, options["match"])
+    return {"changed": False, "records": records, "skipped": skipped}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    run_module(module, lambda host: work(module.params, host))
+
+
+if __name__ == "__main__":
+    main()
