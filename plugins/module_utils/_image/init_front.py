@@ -175,12 +175,15 @@ check_memory() {
 
 # --- hardware --------------------------------------------------------------------------------------------------
 
+fresh_aliases() { # what the devices ask for and no round before this one has tried
+  find "$SYS/devices" -name modalias -exec cat {} + 2> /dev/null | sort -u |
+    awk -v tried="$1" 'BEGIN { while ((getline line < tried) > 0) old[line]; close(tried) } !($0 in old) { print; print >> tried }'
+}
+
 coldplug() { # load what the devices ask for; a loaded bus may bring new devices, so until nothing new appears
-  before=
   for _round in 1 2 3 4 5; do
-    aliases=$(find "$SYS/devices" -name modalias -exec cat {} + 2> /dev/null | sort -u)
-    [ "$aliases" = "$before" ] && break
-    before=$aliases
+    aliases=$(fresh_aliases "$RUN/aliases.tried")
+    [ -n "$aliases" ] || break
     # shellcheck disable=SC2086  # one word per alias
     set -f && modprobe -abq $aliases 2> /dev/null
     set +f
