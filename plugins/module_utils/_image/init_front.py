@@ -177,7 +177,9 @@ check_memory() {
 
 fresh_aliases() { # what the devices ask for and no round before this one has tried
   find "$SYS/devices" -name modalias -exec cat {} + 2> /dev/null | sort -u |
-    awk -v tried="$1" 'BEGIN { while ((getline line < tried) > 0) old[line]; close(tried) } !($0 in old) { print; print >> tried }'
+    awk -v tried="$1" '
+      BEGIN { while ((getline line < tried) > 0) old[line]; close(tried) }
+      !($0 in old) { print; print >> tried }'
 }
 
 coldplug() { # load what the devices ask for; a loaded bus may bring new devices, so until nothing new appears

@@ -150,6 +150,14 @@ def test_values_with_colons_and_unknown_keys(shell: Shell) -> None:
     assert text.splitlines() == ["stage1: [ 12.34] warning: automatic=: unknown key 'colour' is ignored", "a:b"]
 
 
+def test_coldplug_asks_for_each_alias_once(shell: Shell) -> None:
+    devices = shell.folder / "sys/devices"
+    (devices / "bus").mkdir(parents=True)
+    (devices / "bus/modalias").write_text("acpi:BUS\n")
+    shell.program("modprobe", 'echo "$@"; mkdir -p %(d)s/card; echo pci:CARD > %(d)s/card/modalias' % {"d": devices})
+    assert shell.out("coldplug").splitlines() == ["-abq acpi:BUS", "-abq pci:CARD"]
+
+
 def test_bootif_becomes_a_mac(shell: Shell) -> None:
     assert shell.out("parse_cmdline BOOTIF=01-52-54-00-0A-01-1F; echo $boot_mac") == "52:54:00:0a:01:1f"
 
