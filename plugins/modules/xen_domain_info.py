@@ -8,15 +8,23 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: xen_domain_info
-short_description: Find Xen guests by their configuration files
+short_description: Find Xen guests by their configuration files, list those that run, and show the hypervisor
 version_added: 0.2.0
 description:
   - Reads the configuration files of guests below some folders, as C(ctys -a enumerate) did, and returns a record for
     each guest with the field names of ctys. Lines C(#@#KEY = "value") in a file fill the fields that Xen does not know.
   - With O(address) it returns only the guest that is meant.
-  - Needs no hypervisor, and starts no C(xl).
+  - With O(gather) it lists what runs, as C(ctys -a list) did, and shows the hypervisor, as C(ctys -a info). Only these
+    two need a dom0 that has booted into Xen; they start C(xl) twice and once, for any number of guests.
 extends_documentation_fragment: [xtreemos.cluster._attributes.info]
 options:
+  gather:
+    description:
+      - V(enumerate) reads configuration files, V(list) asks for guests that run, V(host) asks for the hypervisor.
+    type: list
+    elements: str
+    choices: [enumerate, list, host]
+    default: [enumerate]
   search_paths:
     description: Folders with configuration files, C(*.cfg), C(*.conf) and C(*.ctys), at any depth.
     type: list
@@ -47,6 +55,11 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: List what runs, and show the hypervisor
+  xtreemos.cluster.xen_domain_info:
+    gather: [list, host]
+  register: dom0
+
 - name: Read all guests but backups
   xtreemos.cluster.xen_domain_info:
     search_paths: [/etc/xen, /srv/xen]
@@ -63,14 +76,30 @@ records:
   description:
     - The guests, sorted by path. Each has every field of ENUMERATE, empty where nothing is known.
     - C(interfaces) lists C(mac), C(tcp), C(ifname), C(netmask), C(relay), C(sshport) and C(gateway) of each interface.
-  returned: success
+  returned: when O(gather) has V(enumerate)
   type: list
   elements: dict
   sample:
     - {label: tst100, id: /etc/xen/tst100.cfg, mac: "00:50:56:13:11:40", tcp: 192.168.1.220, vmstate: ACTIVE}
+live:
+  description:
+    - What runs now, Domain-0 too, in the order of C(xl list). Each has every field of LIST, empty when unknown;
+      C(pid) is the domain id.
+    - Beside them are C(state) in one word (running, paused, shutdown, crashed or dying), C(flags) as xl writes them,
+      C(vram) in MiB, C(vcpu) and C(interfaces).
+  returned: when O(gather) has V(list)
+  type: list
+  elements: dict
+  sample:
+    - {label: tst100, pid: 4, state: running, flags: "-b----", vram: 512, vcpu: 2, mac: "00:50:56:13:11:40"}
+host:
+  description: What C(xl info) says, by its own keys; whole numbers are integers, capabilities are lists.
+  returned: when O(gather) has V(host)
+  type: dict
+  sample: {xen_version: 4.17.7, total_memory: 2047, free_memory: 1256, nr_cpus: 1, virt_caps: [pv, hvm]}
 skipped:
   description: Files that look like those of guests but cannot be read, and why.
-  returned: success
+  returned: when O(gather) has V(enumerate)
   type: dict
 actions:
   description: Always empty.
@@ -87,9 +116,11 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.address import MATCHES, parse
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.enumerate import VMSTATES, scan
-from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import select
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.live import hypervisor, live
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import Record, select
 
 ARGUMENTS: dict[str, t.Any] = {
+    "gather": {"type": "list", "elements": "str", "choices": ["enumerate", "list", "host"], "default": ["enumerate"]},
     "search_paths": {"type": "list", "elements": "path", "default": ["/etc/xen"]},
     "vmstate": {"type": "list", "elements": "str", "choices": list(VMSTATES), "default": ["ALL"]},
     "address": {"type": "raw"},
@@ -98,12 +129,22 @@ ARGUMENTS: dict[str, t.Any] = {
 
 
 def work(options: t.Mapping[str, t.Any], host: Host) -> Result:
-    """Read the files, and choose."""
-    wanted = options["address"]
+    """Read the files, ask xl, and choose."""
+    wanted, pm = options["address"], os.uname().nodename
     address = None if wanted is None else parse(wanted, os.path.expanduser("~"))
-    found, skipped = scan(host, options["search_paths"], options["vmstate"], os.uname().nodename)
-    records = found if address is None else select(address, found, options["match"])
-    return {"changed": False, "records": records, "skipped": skipped}
+
+    def chosen(records: t.Sequence[Record]) -> list[Record]:
+        return list(records) if address is None else select(address, records, options["match"])
+
+    result: dict[str, t.Any] = {"changed": False}
+    if "enumerate" in options["gather"]:
+        found, result["skipped"] = scan(host, options["search_paths"], options["vmstate"], pm)
+        result["records"] = chosen(found)
+    if "list" in options["gather"]:
+        result["live"] = chosen(live(host, pm))
+    if "host" in options["gather"]:
+        result["host"] = hypervisor(host)
+    return result
 
 
 def main() -> t.NoReturn:

@@ -111,7 +111,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ask(folder: Path, **options: t.Any) -> dict[str, t.Any]:
-    given = {"search_paths": [str(folder)], "vmstate": ["ALL"], "address": None, "match": "unique", **options}
+    given = {
+        "search_paths": [str(folder)],
+        "gather": ["enumerate"],
+        "vmstate": ["ALL"],
+        "address": None,
+        "match": "unique",
+        **options,
+    }
     return xen_domain_info.work(given, LocalHost())
 
 
