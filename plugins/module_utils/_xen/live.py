@@ -59,8 +59,8 @@ def parse_table(text: str) -> list[Row]:
         match = _ROW.match(line)
         if match is None:
             raise ClusterError("xl list wrote a line that is no guest: %r" % line)
-        figures = (int(match.group(key)) for key in ("domid", "memory", "vcpus"))
-        rows.append(Row(match.group("name"), *figures, match.group("state")))
+        domid, memory, vcpus = (int(match.group(key)) for key in ("domid", "memory", "vcpus"))
+        rows.append(Row(match.group("name"), domid, memory, vcpus, match.group("state")))
     return rows
 
 

@@ -108,7 +108,9 @@ def test_a_line_that_is_no_guest(line: str) -> None:
 )
 def test_tables_of_any_guests_are_read_back(rows: list[tuple[str, int, int, int, str]]) -> None:
     text = HEADER + "".join("%-40s %5d %5d %5d     %s %8.1f\n" % (*row, 1.5) for row in rows)
-    assert live.parse_table(text) == [live.Row(*row) for row in rows]
+    assert live.parse_table(text) == [
+        live.Row(name, domid, memory, vcpus, state) for name, domid, memory, vcpus, state in rows
+    ]
 
 
 @given(st.text())
