@@ -12,7 +12,9 @@ version_added: 0.2.0
 description:
   - Reads records that a play wrote from M(xtreemos.cluster.xen_domain_info), and makes each guest a host with the
     variables C(xen_<field>), named after the fields of ctys. It connects to no machine.
-  - Groups are C(xen_guests), C(xen_dom0_<host>), C(xen_state_<vmstate>), C(xen_label_<label>) and C(xen_dist_<dist>).
+  - Groups are C(xen_guests), C(xen_dom0_<host>), C(xen_state_<vmstate>), C(xen_run_<state>), C(xen_label_<label>)
+    and C(xen_dist_<dist>). C(xen_run_) needs results that also list what runs (C(gather) has C(enumerate) and
+    C(list)); there a guest is running, paused, shutdown, crashed, dying or stopped.
 author: The xtreemos.cluster developers (@xtreemos)
 extends_documentation_fragment: [ansible.builtin.constructed]
 options:
@@ -63,6 +65,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.inventory im
     read_records,
     variables,
 )
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import Record
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -93,7 +96,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             names += [name for name in matching if name not in names]
         return names
 
-    def _records(self, name: str) -> list[dict[str, t.Any]]:
+    def _records(self, name: str) -> list[Record]:
         try:
             with open(name, encoding="utf-8", errors="replace") as stream:
                 return read_records(stream.read(), name)

@@ -14,19 +14,53 @@ from .._host.errors import ClusterError
 from .enumerate import check_states, state_fits
 from .record import Record, entry
 
-_GROUPS = (("xen_dom0", "pm"), ("xen_state", "vmstate"), ("xen_label", "label"), ("xen_dist", "dist"))
+_GROUPS = (
+    ("xen_dom0", "pm"),
+    ("xen_state", "vmstate"),
+    ("xen_run", "state"),
+    ("xen_label", "label"),
+    ("xen_dist", "dist"),
+)
 
 
-def read_records(text: str, path: str) -> list[dict[str, t.Any]]:
-    """Records from JSON: a list, or the result of xen_domain_info; ClusterError names the file."""
+def _running(record: Record, live: t.Sequence[Record]) -> Record | None:
+    """The live guest of a configuration file: by uuid when both have one, else by label."""
+    uuid, label = record.get("uuid"), record.get("label")
+    for one in live:
+        if uuid and one.get("uuid"):
+            if one["uuid"] == uuid:
+                return one
+        elif label and one.get("label") == label:
+            return one
+    return None
+
+
+def merge(records: t.Iterable[Record], live: t.Sequence[Record]) -> list[Record]:
+    """Records of files and of what runs on the same dom0 as one: a file's record gets ``state``, ``flags`` and ``pid``
+    of its guest, or the state stopped; a guest without a file has its live record."""
+    merged: list[Record] = []
+    used: list[Record] = []
+    for record in records:
+        found = _running(record, live)
+        used += [found] if found else []
+        now = {key: found[key] for key in ("state", "flags", "pid") if key in found} if found else {"state": "stopped"}
+        merged.append({**record, **now})
+    return [*merged, *(one for one in live if not any(one is other for other in used))]
+
+
+def read_records(text: str, path: str) -> list[Record]:
+    """Records from JSON: a list, or the result of xen_domain_info with what runs merged in; ClusterError names the
+    file."""
     try:
         found = json.loads(text)
     except ValueError as error:
         raise ClusterError("%s is no JSON: %s" % (path, error), "write the result of xen_domain_info there")
-    found = found.get("records") if isinstance(found, dict) else found
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    parts = [found.get("records", []), found.get("live")] if isinstance(found, dict) else [found, None]
+    told = not isinstance(found, dict) or "records" in found or "live" in found
+    lists = parts if parts[1] is not None else parts[:1]
+    if not told or not all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in lists):
         raise ClusterError("%s holds no records of guests" % path, "write the result of xen_domain_info there")
-    return found
+    return parts[0] if parts[1] is None else merge(parts[0], parts[1])
 
 
 def groups(record: Record) -> list[str]:

@@ -54,7 +54,55 @@ def test_a_name_of_two_guests_is_told_with_both() -> None:
         inv.hosts([A, C])
 
 
-@pytest.mark.parametrize("text", ["", "{", "7", '{"records": 1}', '{"x": []}', "[1]", "null"])
+RUNS = {"pm": "lab00.soho", "label": "tst100", "uuid": "", "state": "running", "flags": "-b----", "pid": 4}
+U = {"label": "u", "uuid": "6842caf9-1e3e-4324-9ed5-96b8b9f2c5c2", "id": "/u.cfg"}
+
+
+@pytest.mark.parametrize(
+    ("records", "live", "states"),
+    [
+        ([A, B], [RUNS], {"tst100": "running", "b": "stopped"}),
+        ([], [RUNS], {"tst100": "running"}),
+        ([U], [{**U, "label": "renamed", "state": "paused"}], {"u": "paused"}),
+        ([U], [{"label": "u", "uuid": "", "state": "shutdown"}], {"u": "shutdown"}),
+        ([A], [], {"tst100": "stopped"}),
+    ],
+)
+def test_a_file_and_what_runs_are_one_guest(records: t.Any, live: t.Any, states: dict[str, str]) -> None:
+    merged = inv.merge(records, live)
+    assert {str(one["label"]): one["state"] for one in merged} == states
+
+
+def test_another_uuid_is_another_guest() -> None:
+    other = {**U, "uuid": U["uuid"][:-1] + "3", "state": "running"}
+    assert [one["state"] for one in inv.merge([U], [other])] == ["stopped", "running"]
+    with pytest.raises(ClusterError, match="name u"):
+        inv.hosts(inv.merge([U], [other]))
+
+
+def test_a_guest_that_runs_is_in_its_group() -> None:
+    text = json.dumps({"records": [A], "live": [RUNS, DOM0]})
+    found = inv.hosts(inv.read_records(text, "/x"))
+    assert list(found) == ["tst100"]
+    assert "xen_run_running" in inv.groups(found["tst100"])
+    assert inv.variables(found["tst100"])["xen_pid"] == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"live": 1}',
+        '{"live": [1]}',
+        '{"records": [], "live": {}}',
+        "7",
+        '{"records": 1}',
+        '{"x": []}',
+        "[1]",
+        "null",
+    ],
+)
 def test_other_files_are_told_by_name(text: str) -> None:
     with pytest.raises(ClusterError, match="/c/x"):
         inv.read_records(text, "/c/x")
