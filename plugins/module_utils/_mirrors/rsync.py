@@ -16,6 +16,8 @@ from .._host.errors import ClusterError
 META_DIRS = ("media_info", "repodata")
 META_FILES = ("SHA256SUMS", "SHA256SUMS.asc", "SHA256SUMS.gpg", "timestamp")
 STAGE = ".mirror-sync"
+# Where rsync writes a file before it has its name; in one place, what a killed run leaves is found again.
+TEMP = ".mirror-sync.tmp"
 _REMOTE = re.compile(r"rsync://[A-Za-z0-9.\[\]_:@-]+/[^\s]+|([A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+::?[^\s]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _CHANGE = re.compile(r"(\*deleting  |[<>ch.][fdLDS][a-zA-Z.+? ]{9}) (.*)")
@@ -154,6 +156,7 @@ def packages(sync: Sync) -> list[str]:
     """Everything but the metadata, deleting nothing."""
     skip = ["--exclude=%s" % one for one in [*_anywhere(), *("/" + name for name in META_FILES)]]
     words = [*_common(sync, dry=False), "--delay-updates", *_left_out(sync), *skip]
+    words += [] if sync.pushes else ["--temp-dir=%s/%s" % (sync.dest, TEMP)]
     return [*words, sync.source + "/", sync.dest + "/"]
 
 

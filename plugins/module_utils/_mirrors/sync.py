@@ -114,6 +114,7 @@ def _fetch(sync: Sync, host: Host) -> str:
     sums = stage.read_sums(sync, stage.stage_of(sync), host)
     wrong = stage.wrong_files(sums, sync, metadata=True)
     if not wrong:
+        os.makedirs(os.path.join(sync.dest, rsync.TEMP), exist_ok=True)
         _rsync(sync, rsync.packages(sync), host, changes=True)
         wrong = stage.wrong_files(sums, sync, metadata=False)
     if wrong:
@@ -157,6 +158,8 @@ def apply_sync(plan: SyncPlan, host: Host) -> None:
     """Carry a plan out. The lock on the tree is held by who calls."""
     if plan.changed:
         (_push if plan.sync.pushes else _pull)(plan, host)
+    elif not plan.sync.pushes and stage.leftover(plan.sync):
+        stage.clean(plan.sync)
 
 
 def run_sync(sync: Sync, check_mode: bool, host: Host, lock_timeout: float) -> SyncPlan:

@@ -230,6 +230,23 @@ def test_killed_anywhere_the_next_run_goes_on(source: Tree, copy: Tree, percent:
     assert copy.content() == source.content() and copy.hidden() == {".mirror-sync.lock"}
 
 
+def test_what_a_killed_rsync_left_goes(source: Tree, copy: Tree) -> None:
+    pull(source, copy)
+    source.fill("2", age=-10)
+    written: list[str] = []
+
+    def note(_number: int, argv: t.Sequence[str]) -> None:
+        written.extend(word for word in argv if word.startswith("--temp-dir="))
+
+    copy.write(".mirror-sync.tmp/.foo-2.rpm.Ezs0ZZ", "half")
+    pull(source, copy, host=Watched(note))
+    copy.write(".mirror-sync.tmp/.foo-2.rpm.Ezs0ZZ", "half")
+    copy.write(".mirror-sync/SHA256SUMS", "half")
+    assert not pull(source, copy)["changed"]
+    assert set(written) == {"--temp-dir=%s/.mirror-sync.tmp" % copy.root}
+    assert copy.content() == source.content() and copy.hidden() == {".mirror-sync.lock"}
+
+
 def test_one_run_at_a_time(source: Tree, copy: Tree) -> None:
     def second(number: int, argv: t.Sequence[str]) -> None:
         with pytest.raises(ClusterError, match="is locked by another run"):
