@@ -109,6 +109,7 @@ actions:
 """
 
 import os
+import pwd
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -131,7 +132,7 @@ ARGUMENTS: dict[str, t.Any] = {
 def work(options: t.Mapping[str, t.Any], host: Host) -> Result:
     """Read the files, ask xl, and choose."""
     wanted, pm = options["address"], os.uname().nodename
-    address = None if wanted is None else parse(wanted, os.path.expanduser("~"))
+    address = None if wanted is None else parse(wanted, pwd.getpwuid(os.getuid()).pw_dir)
 
     def chosen(records: t.Sequence[Record]) -> list[Record]:
         return list(records) if address is None else select(address, records, options["match"])

@@ -39,8 +39,8 @@ def render(role: str, name: str, **words: t.Any) -> configparser.ConfigParser:
     return found
 
 
-def offered(sign: bool = True, media: t.Sequence[t.Mapping[str, t.Any]] = MEDIA) -> configparser.ConfigParser:
-    tree = {**TREE, "media": media}
+def offered(sign: bool = True, media: t.Sequence[t.Mapping[str, t.Any]] | None = None) -> configparser.ConfigParser:
+    tree = {**TREE, "media": MEDIA if media is None else media}
     return render("mirror_host", "dnf.repo.j2", tree=tree, mirror_host_url=URL, mirror_host_sign=sign)
 
 
