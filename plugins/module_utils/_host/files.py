@@ -35,13 +35,18 @@ def _write_beside(path: str, content: bytes, mode: int, sync: bool) -> str:
     return beside
 
 
-def sync_dir(path: str) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def sync_file(path: str, flags: int = 0) -> None:
+    """Make a file durable that somebody else has written."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_dir(path: str) -> None:
+    """Make the names in a folder durable."""
+    sync_file(path, os.O_DIRECTORY)
 
 
 def _disk_error(path: str, error: OSError) -> ClusterError:

@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._host.errors import ClusterError
-from .._host.files import locked, sha256_file, sync_dir
+from .._host.files import locked, sha256_file, sync_dir, sync_file
 from . import manifest
 from .manifest import Manifest
 
@@ -36,14 +36,6 @@ def disk_errors(what: str) -> t.Iterator[None]:
         raise ClusterError(
             "cannot write %s: %s" % (what, error.strerror or error), "free space on that file system" if full else ""
         )
-
-
-def sync_file(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @dataclass(frozen=True)

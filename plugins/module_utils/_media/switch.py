@@ -18,7 +18,7 @@ import stat
 import typing as t
 
 from .._host.errors import ClusterError
-from .._host.files import sync_dir
+from .._host.files import sync_dir, sync_file
 
 _AT_FDCWD, _EXCHANGE = -100, 2
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
@@ -56,14 +56,6 @@ def _write(path: str, content: bytes, owner: os.stat_result) -> None:
         os.fsync(stream.fileno())
         os.fchmod(stream.fileno(), 0o644)
         _own(stream.fileno(), owner)
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _own(target: int | str, owner: os.stat_result) -> None:
@@ -115,7 +107,7 @@ class Switch:
                 if not os.path.lexists(os.path.join(self.new, name)):
                     _keep(os.path.join(self.folder, name), os.path.join(self.new, name))
             for name in os.listdir(self.new):
-                _sync(os.path.join(self.new, name))
+                sync_file(os.path.join(self.new, name))
             sync_dir(self.new)
         except OSError as error:
             raise self._failure(error)

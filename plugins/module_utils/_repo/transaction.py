@@ -20,7 +20,7 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 
 from .._host.errors import ClusterError
-from .._host.files import sync_dir
+from .._host.files import sync_dir, sync_file
 from .._host.host import File, Host
 from .._sign.pen import Pen
 from .layout import Layout
@@ -83,11 +83,7 @@ def _copy(source: str, dest: str) -> None:
     found = os.stat(source)
     os.utime(beside, ns=(found.st_atime_ns, found.st_mtime_ns))
     os.chmod(beside, 0o644)
-    handle = os.open(beside, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_file(beside)
     os.replace(beside, dest)
 
 

@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from .._errors import ClusterError
-from .._host.files import locked, sync_dir
+from .._host.files import locked, sync_dir, sync_file
 from .._rpm.header import LEAD_SIZE, Rpm, read_rpm
 from .._rpm.signature import signature_area
 
@@ -178,11 +178,7 @@ def _attributes(copy: Copy) -> None:
 def settle(copy: Copy) -> None:
     """To disk, with everything that belongs to it; still beside the package."""
     _attributes(copy)
-    handle = os.open(copy.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_file(copy.path)
 
 
 def switch(copies: t.Iterable[Copy]) -> None:
