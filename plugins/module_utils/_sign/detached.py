@@ -20,7 +20,7 @@ from .._errors import ClusterError
 from .._host.host import File, Host
 from .assuan import Agent, AgentError
 from .home import Home, read_passphrase
-from .key import Signer, accepted, agent_sign, find_key, forget, open_signer, signers, try_signer
+from .key import Signer, accepted, agent_sign, find_key, opened
 from .packet import DIGESTS, armor, dearmor, draft, finished
 from .scratch import scratch
 
@@ -186,16 +186,10 @@ def _present(files: t.Sequence[str], params: Params, check_mode: bool, host: Hos
         _demand_writable(plan.sign)
         if not plan.sign:
             return plan, key.fingerprint
-        parts = signers(key, params["key"], time.time())
-        with home.agent() as socket, home.connect(socket, secret) as agent:
-            signer = open_signer(agent, key, parts, home)
-            try:
-                try_signer(agent, signer, secret)
-                if not check_mode:
-                    made = {path: make(agent, signer, path, params["digest"], params["suffix"]) for path in plan.sign}
-                    _write(plan, made, params["suffix"], signer, by, host)
-            finally:
-                forget(agent, signer)
+        with opened(key, params["key"], home, secret) as (_socket, agent, signer):
+            if not check_mode:
+                made = {path: make(agent, signer, path, params["digest"], params["suffix"]) for path in plan.sign}
+                _write(plan, made, params["suffix"], signer, by, host)
         return plan, signer.fingerprint
 
 

@@ -10,6 +10,7 @@ Format: doc/DETAILS of GnuPG, colon listings. Field 2 validity, 4 algorithm, 6 a
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import typing as t
@@ -206,3 +207,19 @@ def forget(agent: Agent, signer: Signer) -> None:
             agent.command("CLEAR_PASSPHRASE --mode=normal " + signer.grip)
         except AgentError:
             pass
+
+
+@contextlib.contextmanager
+def opened(key: Key, wanted: str, home: Home, secret: Passphrase) -> t.Iterator[tuple[str, Agent, Signer]]:
+    """The agent's socket, the agent, and the part of ``key`` that signs; it has signed once, so its passphrase fits.
+
+    ``wanted`` is how the user named the key. ClusterError when it cannot sign, or the passphrase is another one.
+    """
+    parts = signers(key, wanted, time.time())
+    with home.agent() as socket, home.connect(socket, secret) as agent:
+        signer = open_signer(agent, key, parts, home)
+        try:
+            try_signer(agent, signer, secret)
+            yield socket, agent, signer
+        finally:
+            forget(agent, signer)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import time
 import typing as t
 
 from .._errors import ClusterError
@@ -17,7 +16,7 @@ from .._host.host import File, Host
 from .assuan import Agent
 from .detached import Judge, judge, make_of, target
 from .home import Home, read_passphrase
-from .key import Signer, accepted, find_key, forget, open_signer, signers, try_signer
+from .key import Signer, accepted, find_key, opened
 from .scratch import scratch
 
 
@@ -50,12 +49,8 @@ class Pen:
     def ready(self) -> tuple[Agent, Signer]:
         """ClusterError when the key cannot sign, or the passphrase is another one."""
         if self._open is None:
-            parts = signers(self._key, self._options["key"], time.time())
-            socket = self._stack.enter_context(self._home.agent())
-            agent = self._stack.enter_context(self._home.connect(socket, self._secret))
-            signer = open_signer(agent, self._key, parts, self._home)
-            self._stack.callback(forget, agent, signer)
-            try_signer(agent, signer, self._secret)
+            key = opened(self._key, self._options["key"], self._home, self._secret)
+            _socket, agent, signer = self._stack.enter_context(key)
             self._open = agent, signer
         return self._open
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import typing as t
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from .._errors import ClusterError
 from .._host.host import Host
 from .backends import ALGORITHMS, Backend, ByAgent, ByFile, RpmSign, Unsigned
 from .home import Home, Passphrase, passphrase_path, read_passphrase
-from .key import accepted, find_key, forget, normal, open_signer, signers, try_signer
+from .key import accepted, find_key, normal, opened
 from .packet import SecretKey, public_part, secret_keys
 from .plan import DEFAULT_DIGEST, Wanted
 
@@ -70,13 +69,9 @@ class GpgKey:
     @contextlib.contextmanager
     def ready(self) -> t.Iterator[Ready]:
         """The key has signed once, so that its passphrase is right."""
-        parts = signers(self._key, self._params["key"], time.time())
         with contextlib.ExitStack() as stack:
-            socket = stack.enter_context(self._home.agent())
-            agent = stack.enter_context(self._home.connect(socket, self._secret))
-            signer = open_signer(agent, self._key, parts, self._home)
-            stack.callback(forget, agent, signer)
-            try_signer(agent, signer, self._secret)
+            key = opened(self._key, self._params["key"], self._home, self._secret)
+            socket, _agent, signer = stack.enter_context(key)
             idle = self._secret.value is not None and not signer.protected
             note = "key %s has no passphrase, the one that was given is not used" % signer.fingerprint
             # Of several parts of the key the one that signs is the wanted one now.
