@@ -166,8 +166,7 @@ actions:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.job import run_job
 
 COMPRESSORS = ["gzip", "xz", "lzma", "zstd", "none"]
@@ -194,17 +193,9 @@ ARGUMENTS: dict[str, t.Any] = {
 }
 
 
-def work(module: AnsibleModule, host: Host) -> Result:
-    """Run, and hand the complaints about packages to Ansible."""
-    result = run_job(module.params, module.check_mode, host)
-    for line in result.pop("warnings"):
-        module.warn(line)
-    return result
-
-
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    run_module(module, lambda host: work(module, host))
+    run_module(module, lambda host: run_job(module.params, module.check_mode, host))
 
 
 if __name__ == "__main__":

@@ -222,16 +222,9 @@ def work(params: t.Mapping[str, t.Any], check_mode: bool, host: Host, prober: Pr
     }
 
 
-def run(module: AnsibleModule, host: Host) -> Result:
-    result = work(module.params, module.check_mode, host)
-    for line in result.pop("warnings"):
-        module.warn(line)
-    return result
-
-
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    run_module(module, lambda host: run(module, host))
+    run_module(module, lambda host: work(module.params, module.check_mode, host))
 
 
 if __name__ == "__main__":

@@ -326,14 +326,7 @@ def work(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> Result
 
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-
-    def told(host: Host) -> Result:
-        result = work(module.params, module.check_mode, host)
-        for line in result.pop("warnings"):
-            module.warn(line)
-        return result
-
-    run_module(module, told)
+    run_module(module, lambda host: work(module.params, module.check_mode, host))
 
 
 if __name__ == "__main__":

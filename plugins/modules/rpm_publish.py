@@ -240,18 +240,9 @@ actions:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.publish import run_publish
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.spec import ARGUMENTS
-
-
-def work(module: AnsibleModule, host: Host) -> Result:
-    """Run, and hand the complaints to Ansible."""
-    result = run_publish(module.params, module.check_mode, host)
-    for line in result.pop("warnings"):
-        module.warn(line)
-    return result
 
 
 def main() -> t.NoReturn:
@@ -261,7 +252,7 @@ def main() -> t.NoReturn:
         required_by={"from": "to"},
         required_if=[("state", "absent", ("to", "packages"))],
     )
-    run_module(module, lambda host: work(module, host))
+    run_module(module, lambda host: run_publish(module.params, module.check_mode, host))
 
 
 if __name__ == "__main__":

@@ -242,8 +242,7 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
-from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.apply import run_job
 
 STATES = ["present", "latest", "absent"]
@@ -297,18 +296,10 @@ def hide_passwords(module: AnsibleModule) -> None:
             module.no_log_values.update(_IN_URL.findall(entry[key] or ""))
 
 
-def work(module: AnsibleModule, host: Host) -> Result:
-    """Run, and hand the warnings to Ansible."""
-    result = run_job(module.params, module.check_mode, host)
-    for line in result.pop("warnings"):
-        module.warn(line)
-    return result
-
-
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     hide_passwords(module)
-    run_module(module, lambda host: work(module, host))
+    run_module(module, lambda host: run_job(module.params, module.check_mode, host))
 
 
 if __name__ == "__main__":

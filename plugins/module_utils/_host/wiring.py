@@ -20,13 +20,16 @@ def run_module(module: AnsibleModule, work: t.Callable[[LocalHost], Result]) -> 
     """Call ``work(host)`` and end the module with its result.
 
     ``work`` returns ``changed`` and whatever else the module promises; ``actions`` is added from the host when it
-    is missing, ``diff`` is dropped when nobody asked. A ClusterError becomes ``msg`` and ``hint``.
+    is missing, the texts of ``warnings`` go to Ansible, ``diff`` is dropped when nobody asked. A ClusterError becomes
+    ``msg`` and ``hint``.
     """
     host = LocalHost()
     try:
         result = work(host)
     except ClusterError as error:
         module.fail_json(msg=str(error), hint=error.hint, actions=host.actions)
+    for line in result.pop("warnings", ()):
+        module.warn(line)
     result.setdefault("actions", host.actions)
     if not module._diff:
         result.pop("diff", None)
