@@ -51,8 +51,8 @@ def wanted(members: t.Iterable[cpio.Member]) -> list[str]:
     return sorted({name for member in members if NETWORK in "/" + member.path for name in names(member.content)})
 
 
-def _folders(version: str) -> tuple[str, str]:
-    return "%s%s/" % (_TOP, version), _TOP
+def _forms(name: str, version: str) -> list[str]:
+    return [folder + name + suffix for folder in ("%s%s/" % (_TOP, version), _TOP) for suffix in _SUFFIXES]
 
 
 def _matches(tree: Tree, pattern: str) -> list[str]:
@@ -62,27 +62,14 @@ def _matches(tree: Tree, pattern: str) -> list[str]:
     return ["%s/%s" % (folder, name) for name in tree.listdir(folder) if fnmatch.fnmatchcase(name, last)]
 
 
-def collect(tree: Tree, version: str, members: t.Sequence[cpio.Member]) -> list[cpio.Member]:
-    """The wanted files that the image holds, under the names by which the kernel asks."""
+def collect(tree: Tree, version: str, members: t.Iterable[cpio.Member]) -> tuple[list[cpio.Member], list[str]]:
+    """The wanted files that the image holds, under the names by which the kernel asks; and the names, sorted, for which
+    it holds none."""
     found: dict[str, bytes] = {}
+    missing = []
     for name in wanted(members):
-        for pattern in (folder + name + suffix for folder in _folders(version) for suffix in _SUFFIXES):
-            for path in _matches(tree, pattern):
-                data = tree.read(path)
-                if data is not None:
-                    found[path] = data
-    return [cpio.file(path, data) for path, data in sorted(found.items())]
-
-
-def missing(version: str, members: t.Sequence[cpio.Member]) -> list[str]:
-    """Wanted names for which no file is among the members, sorted."""
-    paths = [member.path for member in members if member.path.startswith(_TOP)]
-    patterns = {
-        name: [folder + name + suffix for folder in _folders(version) for suffix in _SUFFIXES]
-        for name in wanted(members)
-    }
-    return [
-        name
-        for name, forms in patterns.items()
-        if not any(path == form or fnmatch.fnmatchcase(path, form) for path in paths for form in forms)
-    ]
+        paths = [path for form in _forms(name, version) for path in _matches(tree, form)]
+        held = {path: data for path, data in ((path, tree.read(path)) for path in paths) if data is not None}
+        found.update(held)
+        missing += [] if held else [name]
+    return [cpio.file(path, data) for path, data in sorted(found.items())], missing

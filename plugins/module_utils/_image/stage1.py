@@ -110,13 +110,16 @@ def _base(box: bytes) -> list[cpio.Member]:
     return members
 
 
-def assemble(tree: Tree, kernel: Kernel, options: Options, host: Host, unzstd: modules.Decompress) -> list[cpio.Member]:
-    """Every member of the initramfs, sorted."""
+def assemble(
+    tree: Tree, kernel: Kernel, options: Options, host: Host, unzstd: modules.Decompress
+) -> tuple[list[cpio.Member], list[str]]:
+    """Every member of the initramfs, sorted; and the firmware that is wanted and not there."""
     members = _base(busybox(tree, host))
     members.extend(_modules(tree, kernel.version, options.patterns, unzstd))
-    members.extend(firmware.collect(tree, kernel.version, members))
+    held, missing = firmware.collect(tree, kernel.version, members)
+    members.extend(held)
     members.extend(_python(tree, options.agent))
-    return cpio.with_parents(members)
+    return cpio.with_parents(members), missing
 
 
 def choose_compression(wanted: str, kernel: Kernel, host: Host) -> str:
@@ -143,7 +146,7 @@ def _file_unzstd(host: Host, work: str) -> modules.Decompress:
 def write(tree: Tree, kernel: Kernel, options: Options, host: Host, out: str) -> Result:
     """Write the compressed initramfs to ``out``; intermediate files lie beside it."""
     compression = choose_compression(options.compression, kernel, host)
-    members = assemble(tree, kernel, options, host, _file_unzstd(host, os.path.dirname(out)))
+    members, missing = assemble(tree, kernel, options, host, _file_unzstd(host, os.path.dirname(out)))
     data = cpio.render(members)
     if compression == "gzip":
         with open(out, "wb") as stream:
@@ -156,5 +159,4 @@ def write(tree: Tree, kernel: Kernel, options: Options, host: Host, out: str) ->
         os.unlink(plain)
     paths = {member.path for member in members}
     loaded = sum(path.endswith(".ko") for path in paths)
-    absent = tuple(firmware.missing(kernel.version, members))
-    return Result(len(data), compression, loaded, "lib/xtreemos/dolly.pyz" in paths, absent)
+    return Result(len(data), compression, loaded, "lib/xtreemos/dolly.pyz" in paths, tuple(missing))

@@ -73,9 +73,9 @@ def built(
     nodes.update({path: edit.text(text) for path, text in files.items()})
     tree = samples.tree(tmp_path, nodes)
     options = stage1.Options((*stage1.modules.DEFAULT, "sound/*"))
-    members = stage1.assemble(tree, K, options, MemoryHost(), lambda data: data)
+    members, missing = stage1.assemble(tree, K, options, MemoryHost(), lambda data: data)
     held = {member.path: member.content for member in members if member.path.startswith("lib/firmware/")}
-    return {path: data for path, data in held.items() if data}, firmware.missing(K.version, members)
+    return {path: data for path, data in held.items() if data}, missing
 
 
 def test_what_the_image_holds_goes_into_stage1(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ K = kernel.Kernel(samples.VERSION, "boot/vmlinuz-" + samples.VERSION, ("gzip",))
 
 def members(tmp_path: Path, **options: object) -> dict[str, cpio.Member]:
     tree = samples.tree(tmp_path, PYTHON)
-    made = stage1.assemble(tree, K, stage1.Options(**options), MemoryHost(), lambda data: data)  # type: ignore[arg-type]
+    made, _missing = stage1.assemble(tree, K, stage1.Options(**options), MemoryHost(), lambda data: data)  # type: ignore[arg-type]
     return {member.path: member for member in made}
 
 
@@ -51,7 +51,7 @@ def test_more_modules_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize("agent", [{}, AGENT])
 def test_without_python_or_agent_there_is_no_dolly(tmp_path: Path, agent: dict[str, str]) -> None:
     tree = samples.tree(tmp_path, {} if agent else PYTHON)
-    made = stage1.assemble(tree, K, stage1.Options(agent=agent), MemoryHost(), lambda data: data)
+    made, _missing = stage1.assemble(tree, K, stage1.Options(agent=agent), MemoryHost(), lambda data: data)
     assert not [member.path for member in made if "python" in member.path or "dolly" in member.path]
 
 
