@@ -16,8 +16,8 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.host import Host
 from .config import Config, parse
-from .normal import normal_mac, normal_uuid, quiet
-from .record import ENUMERATE_FIELDS
+from .normal import normal_mac, normal_uuid, tidy
+from .record import ENUMERATE_FIELDS, accelerator
 
 SUFFIXES = (".conf", ".ctys", ".cfg")
 VMSTATES = ("ACTIVE", "DISABLED", "BACKUP", "CUSTOM", "TEMPLATE", "TESTDUMMY", "EMPTY", "PRESENT", "ALL", "ENABLED")
@@ -56,7 +56,7 @@ def _macs(config: Config) -> dict[int, str]:
         match = _MAC.search(str(word))
         if match:
             found[number] = match.group(1)
-    return {number: quiet(normal_mac, word) or word for number, word in found.items()}
+    return {number: tidy(normal_mac, word) for number, word in found.items()}
 
 
 def interfaces(config: Config) -> list[dict[str, str]]:
@@ -77,17 +77,17 @@ def record(config: Config, path: str, pm: str) -> dict[str, t.Any]:
     values, metadata = config.values, config.metadata
     found: dict[str, t.Any] = {f: "" if f in _OWN else metadata.get(f.upper(), "") for f in ENUMERATE_FIELDS}
     uuid = str(values.get("uuid") or metadata.get("UUID") or "")
-    kind = str(values.get("type") or ("hvm" if values.get("builder") == "hvm" else "pv")).upper()
+    kind = str(values.get("type") or ("hvm" if values.get("builder") == "hvm" else "pv"))
     found.update(
         pm=pm,
         type="XEN",
         label=str(values.get("name") or metadata.get("LABEL") or ""),
         id=path,
-        uuid=quiet(normal_uuid, uuid) or uuid,
+        uuid=tidy(normal_uuid, uuid),
         category="VM",
         vram=values.get("memory", metadata.get("VRAM", "")),
         vcpu=values.get("vcpus", metadata.get("VCPU", "")),
-        accelerator=metadata.get("INST_ACCELERATOR") or {"PV": "PARA"}.get(kind, kind),
+        accelerator=metadata.get("INST_ACCELERATOR") or accelerator(kind),
         ctysrelease=metadata.get("CTYSRELEASE") or metadata.get("CTYSREL", ""),
     )
     found["interfaces"] = interfaces(config)

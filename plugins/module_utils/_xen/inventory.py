@@ -23,7 +23,7 @@ _GROUPS = (
 )
 
 
-def _running(record: Record, live: t.Sequence[Record]) -> Record | None:
+def _running(record: Record, live: t.Iterable[Record]) -> Record | None:
     """The live guest of a configuration file: by uuid when both have one, else by label."""
     uuid, label = record.get("uuid"), record.get("label")
     for one in live:
@@ -35,32 +35,35 @@ def _running(record: Record, live: t.Sequence[Record]) -> Record | None:
     return None
 
 
-def merge(records: t.Iterable[Record], live: t.Sequence[Record]) -> list[Record]:
+def merge(records: t.Iterable[Record], live: t.Iterable[Record]) -> list[Record]:
     """Records of files and of what runs on the same dom0 as one: a file's record gets ``state``, ``flags`` and ``pid``
     of its guest, or the state stopped; a guest without a file has its live record."""
-    merged: list[Record] = []
-    used: list[Record] = []
+    running, merged, used = list(live), [], set()
     for record in records:
-        found = _running(record, live)
-        used += [found] if found else []
-        now = {key: found[key] for key in ("state", "flags", "pid") if key in found} if found else {"state": "stopped"}
+        found = _running(record, running)
+        now: Record = {"state": "stopped"}
+        if found is not None:
+            used.add(id(found))
+            now = {key: found[key] for key in ("state", "flags", "pid") if key in found}
         merged.append({**record, **now})
-    return [*merged, *(one for one in live if not any(one is other for other in used))]
+    return [*merged, *(one for one in running if id(one) not in used)]
 
 
 def read_records(text: str, path: str) -> list[Record]:
     """Records from JSON: a list, or the result of xen_domain_info with what runs merged in; ClusterError names the
     file."""
+    hint = "write the result of xen_domain_info there"
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ClusterError("%s is no JSON: %s" % (path, error), "write the result of xen_domain_info there")
-    parts = [found.get("records", []), found.get("live")] if isinstance(found, dict) else [found, None]
-    told = not isinstance(found, dict) or "records" in found or "live" in found
-    lists = parts if parts[1] is not None else parts[:1]
-    if not told or not all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in lists):
-        raise ClusterError("%s holds no records of guests" % path, "write the result of xen_domain_info there")
-    return parts[0] if parts[1] is None else merge(parts[0], parts[1])
+        raise ClusterError("%s is no JSON: %s" % (path, error), hint)
+    parts = found if isinstance(found, dict) else {"records": found}
+    records, live = parts.get("records", []), parts.get("live")
+    lists = [records] if live is None else [records, live]
+    rows = all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in lists)
+    if not rows or not {"records", "live"} & set(parts):
+        raise ClusterError("%s holds no records of guests" % path, hint)
+    return records if live is None else merge(records, live)
 
 
 def groups(record: Record) -> list[str]:

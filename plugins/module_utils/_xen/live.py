@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from .._host.errors import ClusterError
 from .._host.host import Completed, Host
-from .normal import normal_mac, normal_uuid, quiet
-from .record import LIST_FIELDS
+from .normal import normal_mac, normal_uuid, tidy
+from .record import LIST_FIELDS, accelerator
 
 # libxl aborts now and then when it asks for a lock around fork; a question may be asked again.
 ABORTED = (-6, 134)
@@ -86,7 +86,7 @@ def _interfaces(config: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     found = []
     for number, nic in enumerate(config.get("nics") or ()):
         mac = str(nic.get("mac") or "")
-        one = {"mac": quiet(normal_mac, mac) or mac, "tcp": "", "relay": str(nic.get("bridge") or "")}
+        one = {"mac": tidy(normal_mac, mac), "tcp": "", "relay": str(nic.get("bridge") or "")}
         found.append({**one, "ifname": "eth%d" % int(nic.get("devid", number))})
     return found
 
@@ -102,9 +102,9 @@ def record(row: Row, config: t.Mapping[str, t.Any], pm: str) -> dict[str, t.Any]
         type="XEN",
         label=row.name,
         pid=row.domid,
-        uuid=quiet(normal_uuid, uuid) or uuid,
+        uuid=tidy(normal_uuid, uuid),
         cstype="S",
-        accelerator={"pv": "PARA"}.get(str(about.get("type")), str(about.get("type") or "").upper()),
+        accelerator=accelerator(str(about.get("type") or "")),
         state=word(row),
         flags=row.state,
         vram=row.memory_mb,

@@ -40,6 +40,11 @@ def normal_ip(text: str) -> str:
         raise ClusterError("%r is no IP address" % text, "as in 192.168.1.220, without a netmask")
 
 
+def tidy(normal: t.Callable[[str], str], text: str) -> str:
+    """``normal(text)``, and the text as it is where a foreign file holds nonsense."""
+    return quiet(normal, text) or text
+
+
 def quiet(normal: t.Callable[[str], str], text: str) -> str:
     """``normal(text)``, and an empty word where a foreign file holds nonsense."""
     try:

@@ -38,6 +38,11 @@ def known(field: str) -> bool:
     return field in LIST_FIELDS or field in ENUMERATE_FIELDS
 
 
+def accelerator(kind: str) -> str:
+    """What ctys calls a type of xl: PARA for pv, else the type in capitals."""
+    return {"PV": "PARA"}.get(kind.upper(), kind.upper())
+
+
 def per_interface(records: t.Iterable[Record]) -> list[dict[str, t.Any]]:
     """A record for each interface of each guest, as ctys keeps them."""
     found: list[dict[str, t.Any]] = []

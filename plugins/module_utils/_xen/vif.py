@@ -11,15 +11,15 @@ import re
 import typing as t
 
 from .._host.errors import ClusterError
+from .normal import normal_mac, quiet
 
 KEYS = ("mac", "bridge", "ip", "type", "model", "script", "vifname", "gatewaydev", "rate", "backend", "mtu", "vlan")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
 
 
 def mac_of(text: str, what: str) -> str:
     """A MAC in small letters with colons; ClusterError for what is none, or no card's own."""
-    mac = text.strip().lower().replace("-", ":")
-    if not _MAC.match(mac) or int(mac[:2], 16) & 1:
+    mac = quiet(normal_mac, text)
+    if not mac or int(mac[:2], 16) & 1:
         raise ClusterError("%s: %r is no MAC of a card" % (what, text), "write it as 00:16:3e:00:00:01")
     return mac
 
