@@ -187,8 +187,8 @@ def _plan(
         _checked(medium, options)
         files = _files(medium, options, host, pool)
     wanted_links = _links(files, now, links, options)
-    targets = [*zip(files, files), *wanted_links.items()]
-    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in targets})
+    targets = {**{name: name for name in files}, **wanted_links}
+    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in targets.items()})
     if options.pubkey is not None:
         files[PUBKEY] = options.pubkey
     warnings = _warnings(medium.parts, medium.bad)

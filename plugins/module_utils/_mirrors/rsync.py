@@ -47,6 +47,10 @@ class Sync:
         return not is_local(self.dest)
 
 
+def temp_of(sync: Sync) -> str:
+    return "%s/%s" % (sync.dest, TEMP)
+
+
 def is_local(place: str) -> bool:
     return place.startswith("/")
 
@@ -156,7 +160,7 @@ def packages(sync: Sync) -> list[str]:
     """Everything but the metadata, deleting nothing."""
     skip = ["--exclude=%s" % one for one in [*_anywhere(), *("/" + name for name in META_FILES)]]
     words = [*_common(sync, dry=False), "--delay-updates", *_left_out(sync), *skip]
-    words += [] if sync.pushes else ["--temp-dir=%s/%s" % (sync.dest, TEMP)]
+    words += [] if sync.pushes else ["--temp-dir=%s" % temp_of(sync)]
     return [*words, sync.source + "/", sync.dest + "/"]
 
 

@@ -15,7 +15,7 @@ from .._host.errors import ClusterError
 from .._host.files import sync_dir
 from .._host.host import Host
 from .._media.switch import exchange
-from .rsync import META_DIRS, META_FILES, STAGE, TEMP, Sync
+from .rsync import META_DIRS, META_FILES, STAGE, Sync, temp_of
 from .sums import NAME, check_signature, file_digest, misfits, parse_sums
 
 _LEFT = ".~tmp~"
@@ -127,15 +127,19 @@ def delete(sync: Sync, paths: t.Iterable[str]) -> None:
                 os.unlink(place)
 
 
+def _own(sync: Sync) -> tuple[str, ...]:
+    return (stage_of(sync), temp_of(sync))
+
+
 def leftover(sync: Sync) -> bool:
     """Whether a killed run left its own folders; those of rsync stay only where something differs anyway."""
-    return any(os.path.lexists(place) for place in (stage_of(sync), os.path.join(sync.dest, TEMP)))
+    return any(os.path.lexists(place) for place in _own(sync))
 
 
 def clean(sync: Sync) -> None:
     """Remove the stage, and what rsync left behind when it was killed."""
-    shutil.rmtree(stage_of(sync), ignore_errors=True)
-    shutil.rmtree(os.path.join(sync.dest, TEMP), ignore_errors=True)
+    for place in _own(sync):
+        shutil.rmtree(place, ignore_errors=True)
     for folder, names, _files in os.walk(sync.dest):
         if _LEFT in names:
             shutil.rmtree(os.path.join(folder, _LEFT), ignore_errors=True)

@@ -114,7 +114,7 @@ def _fetch(sync: Sync, host: Host) -> str:
     sums = stage.read_sums(sync, stage.stage_of(sync), host)
     wrong = stage.wrong_files(sums, sync, metadata=True)
     if not wrong:
-        os.makedirs(os.path.join(sync.dest, rsync.TEMP), exist_ok=True)
+        os.makedirs(rsync.temp_of(sync), exist_ok=True)
         _rsync(sync, rsync.packages(sync), host, changes=True)
         wrong = stage.wrong_files(sums, sync, metadata=False)
     if wrong:

@@ -18,7 +18,7 @@ from . import announce, gates
 from .layout import Layout, parse_layout
 from .metadata import TIMESTAMP, Metadata, plan_metadata
 from .plan import Moves, plan_publish, plan_withdraw
-from .signing import SUMS
+from .signing import SUMS, beside
 from .transaction import Step, no_step, pending, publish, recover
 
 Params = t.Mapping[str, t.Any]
@@ -50,7 +50,7 @@ def _pass_gates(layout: Layout, params: Params, moves: Moves, metadata: Metadata
 
 def _files(layout: Layout, metadata: Metadata, mail: t.Sequence[str], signs: bool) -> list[str]:
     sums = layout.path(SUMS)
-    signature = [sums + ".asc"] if signs else []
+    signature = [beside(sums)] if signs else []
     return sorted({*metadata.files(), sums, *signature, layout.path(TIMESTAMP), *mail[:1]})
 
 

@@ -14,6 +14,7 @@ from .._media.distrib import TopPlan
 from .._media.mediainfo import MediaPlan
 from .._media.options import MD5SUM, SIGNATURE
 from .._media.repodata import REPOMD
+from .._sign.detached import target
 from .._sign.pen import Pen
 from .layout import Layout
 
@@ -22,6 +23,11 @@ if t.TYPE_CHECKING:
 
 SUMS = "SHA256SUMS"
 _Plan = t.TypeVar("_Plan", MediaPlan, TopPlan)
+
+
+def beside(path: str) -> str:
+    """The file with the signature of a file of the tree."""
+    return target(path, "asc")
 
 
 def _signed(plan: _Plan, folder: str, pen: Pen, dry: bool) -> _Plan:
