@@ -8,8 +8,9 @@
 
 A bridge in a namespace of its own joins one namespace for the server and one for each node; tbf shapes both ends of
 every link. ``ratio`` is the wall time from the start of the server to the end of the last process, divided by size /
-rate (the frames of Ethernet, IP and TCP alone make it 1.046). ``--peer`` is a binary that takes the options of dolly
-0.63.
+rate (the frames of Ethernet, IP and TCP alone make it 1.046). The rows ``link`` are what the links give at this
+moment: one plain connection to the first node, sendfile to a file, no digest. ``--peer`` is a binary that takes the
+options of dolly 0.63.
 """
 
 from __future__ import annotations
@@ -33,6 +34,27 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._dolly import pyz
 
 PREFIX = "xcb-dolly-"
 BRIDGE = PREFIX + "br"
+PLAIN_PORT = 9990
+PLAIN_NODE = """
+import socket, sys
+door = socket.socket()
+door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+door.bind(("", int(sys.argv[1])))
+door.listen(1)
+peer = door.accept()[0]
+with open("OUT", "wb", 0) as out:
+    for data in iter(lambda: peer.recv(1 << 20), b""):
+        out.write(data)
+peer.sendall(b".")
+"""
+PLAIN_SERVER = """
+import socket, sys
+peer = socket.create_connection((sys.argv[2], int(sys.argv[1])))
+with open(sys.argv[3], "rb") as image:
+    peer.sendfile(image)
+peer.shutdown(socket.SHUT_WR)
+peer.recv(1)
+"""
 
 
 class Figures(t.NamedTuple):
@@ -120,6 +142,13 @@ def ours(program: Path, image: Path, digest: str) -> tuple[t.Callable[[int], lis
     return node, server
 
 
+def plain(image: Path) -> tuple[t.Callable[[int], list[str]], t.Callable[[int], list[str]]]:
+    """One connection from the server to the first node, and nothing else."""
+    python = [sys.executable, "-S", "-E", "-c"]
+    node = [*python, PLAIN_NODE, str(PLAIN_PORT)]
+    return lambda _number: node, lambda _count: [*python, PLAIN_SERVER, str(PLAIN_PORT), address(1), str(image)]
+
+
 def peer(program: str, image: Path) -> tuple[t.Callable[[int], list[str]], t.Callable[[int], list[str]]]:
     """The same for a real dolly."""
 
@@ -151,14 +180,14 @@ def finish(process: subprocess.Popen[bytes], folder: Path, until: float) -> tupl
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def broadcast(rack: Rack, tool: tuple[t.Any, t.Any], image: Path, digest: str, folder: Path) -> Figures:
-    """One run in a rack; every copy is checked."""
+def broadcast(rack: Rack, tool: tuple[t.Any, t.Any], image: Path, digest: str, folder: Path, count: int) -> Figures:
+    """One run in a rack to ``count`` nodes; every copy is checked."""
     node, server = tool
-    folders = [folder / str(number) for number in range(rack.count + 1)]
-    nodes = [rack.start(n, node(n), folders[n]) for n in range(1, rack.count + 1)]
+    folders = [folder / str(number) for number in range(count + 1)]
+    nodes = [rack.start(n, node(n), folders[n]) for n in range(1, count + 1)]
     time.sleep(0.8)
     began = time.monotonic()
-    first = rack.start(0, server(rack.count), folders[0])
+    first = rack.start(0, server(count), folders[0])
     used = [finish(process, folders[n], began + 300) for n, process in enumerate([first, *nodes])]
     wall = time.monotonic() - began
     for one in folders[1:]:
@@ -181,10 +210,11 @@ def measure(tools: dict[str, tuple[t.Any, t.Any]], options: argparse.Namespace, 
         for mbit in (options.mbit, 0):
             with Rack(count, mbit) as rack:
                 for name, tool in tools.items():
-                    runs = [broadcast(rack, tool, image, digest, folder) for _run in range(options.runs)]
+                    used = 1 if name == "link" else count
+                    runs = [broadcast(rack, tool, image, digest, folder, used) for _run in range(options.runs)]
                     best = sorted(runs)[len(runs) // 2]
                     ratios = [seconds / limit if mbit and seconds else 0.0 for seconds in best[:2]]
-                    row = (name, count, "%d Mbit/s" % mbit if mbit else "no limit", best.wall, *ratios)
+                    row = (name, used, "%d Mbit/s" % mbit if mbit else "no limit", best.wall, *ratios)
                     print("%-4s %3d %11s %8.3f %6.3f %17.3f" % row, end="")
                     rest = (size / best.wall / 1e6, best.server, best.node, best.memory)
                     print("%7.1f %6.2f %11.2f %9.1f" % rest, flush=True)
@@ -210,7 +240,7 @@ def main() -> None:
         # As byte code, like the agent in stage1.
         zipfile.ZipFile(io.BytesIO(pyz.build(server=True))).extractall(program)
         compileall.compile_dir(program, quiet=1)
-        tools = {"ours": ours(program, image, sha256(image))}
+        tools = {"link": plain(image), "ours": ours(program, image, sha256(image))}
         if options.peer:
             tools["peer"] = peer(os.path.abspath(options.peer), image)
         measure(tools, options, folder, image)

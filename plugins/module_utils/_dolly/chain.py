@@ -10,6 +10,7 @@ their own connection and nothing else.
 
 from __future__ import annotations
 
+import select
 import time
 
 from . import wire
@@ -126,7 +127,10 @@ class Node(Door):
         if session is None or session is not self.session:
             raise WireError("the push is over")
         if frame.kind == wire.DATA:
+            count = len(frame.body)
             session.data(frame)
+            # One waking for a frame instead of one for its header and one for its body.
+            guest.link.expect(min(count, session.offer.size - session.written))
         elif frame.kind == wire.END:
             if session.written != session.offer.size:
                 raise WireError("the stream ended at %d of %d" % (session.written, session.offer.size))
@@ -189,6 +193,10 @@ class Node(Door):
     def _tick_guest(self, guest: Guest, now: float) -> None:
         if not guest.role and now > guest.give_up:
             raise LinkLost("%s did not introduce itself" % guest.address)
+        if guest.link.guessing:
+            self._event(guest, select.POLLIN)
+            if self.guests.get(guest.link.fd) is not guest:
+                return
         guest.link.check(now)
         if guest.role in ("control", "query") and guest.session is not None:
             news = guest.session.news(now)

@@ -79,9 +79,9 @@ def dial(address: str, port: int, until: float, segsize: int = 0) -> socket.sock
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segsize)
             sock.connect((address, port))
             return sock
-        except OSError as error:
+        except (OSError, OverflowError, ValueError, TypeError) as error:
             sock.close()
-            reason = error.strerror or str(error)
+            reason = getattr(error, "strerror", "") or str(error)
             time.sleep(min(_RETRY_SECONDS, max(0.0, until - time.monotonic())))
 
 

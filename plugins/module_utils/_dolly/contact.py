@@ -11,7 +11,7 @@ import typing as t
 
 from . import wire
 from .dial import Dial, Route
-from .errors import DollyError
+from .errors import DollyError, WireError
 from .link import Poller
 from .session import SETTLED
 
@@ -90,6 +90,9 @@ class Contact(Dial):
         self.bytes, self.state = count, state
         if state == "failed":
             self.reason = self.told.get("reason", "")
+        if state in ("ok", "skipped") and self.told.get("digest") != self.hello["sha256"]:
+            self.state = "failed"
+            raise WireError("%s says that it holds the image, with another digest" % str(self.route))
 
     def ended(self, reason: str) -> None:
         if self.state == "calling":

@@ -25,6 +25,7 @@ BEAT_SECONDS = 1.0
 _LOW_WATER = 1 << 20
 _HIGH_WATER = 128 << 10
 _FRAMES_PER_TURN = 64
+_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class FileRange:
@@ -63,7 +64,7 @@ class Link:
         self._body = bytearray(0)
         self._got = 0
         self._header: wire.Header | None = None
-        self._mark = 1
+        self._mark = self._expected = 1
 
     @property
     def idle(self) -> bool:
@@ -100,10 +101,25 @@ class Link:
             item.count -= done
             self.sent = time.monotonic()
             return item.count == 0
-        done = self.sock.send(item)
+        # A header leaves in one segment with the body that follows it: a packet less, and the peer wakes up once.
+        more = len(self._queue) > 1 and isinstance(self._queue[1], FileRange)
+        done = self.sock.send(item, _MORE if more else 0)
         self._queue[0] = item[done:]
         self.sent = time.monotonic()
         return done == len(item)
+
+    def expect(self, body: int) -> None:
+        """The next frame probably has a body of ``body`` bytes: poll() may sleep until it is here.
+
+        A guess that is too high delays a frame until :meth:`frames` is called for another reason, so whoever guesses
+        also calls it now and then (:attr:`guessing`).
+        """
+        self._expected = wire.HEADER.size + body
+
+    @property
+    def guessing(self) -> bool:
+        """poll() may sleep although something is there to read."""
+        return self._header is None and self._mark > 1
 
     def _wake_at(self, count: int) -> None:
         """Let poll() sleep until ``count`` bytes are there instead of waking it for every segment."""
@@ -139,7 +155,7 @@ class Link:
             try:
                 frame = self._next_frame()
             except (BlockingIOError, InterruptedError):
-                left = self._header.length - self._got if self._header is not None else 1
+                left = (self._expected if self._header is None else self._header.length) - self._got
                 return self._wake_at(max(1, min(left, _HIGH_WATER)))
             except OSError as error:
                 raise LinkLost("%s: %s" % (self.peer, error.strerror))
@@ -197,7 +213,11 @@ def connect(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setblocking(False)
-    error = sock.connect_ex((address, port))
+    try:
+        error = sock.connect_ex((address, port))
+    except (OSError, OverflowError, ValueError, TypeError) as problem:
+        sock.close()
+        raise LinkLost("%s port %d: %s" % (address, port, problem))
     if error not in (0, errno.EINPROGRESS):
         sock.close()
         raise LinkLost("%s port %d: %s" % (address, port, os.strerror(error)))

@@ -67,7 +67,8 @@ class Session:
         self._survey = Survey("", 0, None)
         self._steps = iter(target.survey(offer.sha256, offer.size))
         self._syncing: threading.Thread | None = None
-        self._sync_error = ""
+        # Only a completion that came to its end takes this away.
+        self._sync_error = "the target was not completed"
         self._began = self._ended = 0.0
         self._plan = ""
         self._told: wire.Fields = {}
@@ -166,7 +167,8 @@ class Session:
     def _finish(self, store: Store) -> None:
         try:
             store.complete()
-        except DollyError as error:
+            self._sync_error = ""
+        except (DollyError, OSError) as error:
             self._sync_error = str(error)
 
     def tick(self, now: float) -> None:

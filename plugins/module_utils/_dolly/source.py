@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 from .errors import DollyError
@@ -15,6 +16,7 @@ from .server import Image
 from .target import hash_file, run_steps
 
 MANIFEST = "manifest.json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def _manifest(folder: str) -> dict[str, t.Any]:
@@ -39,7 +41,10 @@ def _noted(path: str) -> tuple[str, int]:
     files = _manifest(os.path.dirname(path)).get("files")
     for entry in files.values() if isinstance(files, dict) else ():
         if isinstance(entry, dict) and os.path.basename(str(entry.get("path"))) == os.path.basename(path):
-            return str(entry.get("sha256", "")).lower(), int(entry.get("size", 0))
+            sha256, size = str(entry.get("sha256", "")).lower(), entry.get("size")
+            if not _SHA256.fullmatch(sha256) or not isinstance(size, int):
+                raise DollyError("the manifest beside %s is damaged" % path, "build the image again")
+            return sha256, size
     return "", 0
 
 
@@ -58,8 +63,13 @@ def find_image(path: str, sha256: str = "") -> Image:
             "the image %s has %d bytes, its manifest says %d" % (path, size, noted_size), "build the image again"
         )
     wanted = sha256.lower()
+    if wanted and not _SHA256.fullmatch(wanted):
+        raise DollyError("sha256 wants 64 hex digits, not %r" % sha256[:80])
     if wanted and noted and wanted != noted:
         raise DollyError("sha256 of %s in its manifest is %s, asked for %s" % (path, noted, wanted))
     if not (wanted or noted):
-        wanted = run_steps(hash_file(real, size)).hexdigest()
+        hasher = run_steps(hash_file(real, size))
+        if hasher is None:
+            raise DollyError("the image %s became shorter while it was read" % path, "wait until it is whole")
+        wanted = hasher.hexdigest()
     return Image(real, size, wanted or noted)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -33,15 +34,22 @@ class Store:
         flags = os.O_RDWR | (os.O_EXCL if self.target.block else os.O_CREAT)
         try:
             handle = os.open(self.target.data, flags | os.O_CLOEXEC, 0o600)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self.target.block:
-                os.ftruncate(handle, self.written)
+            try:
+                self._claim(handle)
+            except BaseException:
+                os.close(handle)
+                raise
         except BlockingIOError:
             raise DollyError("another agent writes %s" % self.target.path, "stop it or wait for its end")
         except OSError as error:
             busy = "unmount it" if error.errno == errno.EBUSY else ""
             raise DollyError("cannot open target %s: %s" % (self.target.data, error.strerror), busy)
         return handle
+
+    def _claim(self, handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not self.target.block:
+            os.ftruncate(handle, self.written)
 
     def _mark(self) -> None:
         prefix = self._hasher.hexdigest() if self.written else ""
@@ -73,7 +81,8 @@ class Store:
     def complete(self) -> None:
         """Sync, check the digest, switch the names; DollyError when the digest is wrong. May take long."""
         if self.written != self.size or self.digest() != self.sha256:
-            self.discard()
+            with contextlib.suppress(OSError):
+                self.discard()
             raise DollyError(
                 "the digest of the received image is %s, wanted %s" % (self.digest(), self.sha256),
                 "the image changed during the push or the sha256 belongs to another image: push again",

@@ -63,6 +63,11 @@ def run_steps(steps: t.Generator[None, None, t.Any]) -> t.Any:
             return end.value
 
 
+def _number(text: str) -> int:
+    """A field of a marker; 0 when it is damaged."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
 def sync_folder(path: str) -> None:
     """Make the names in the folder of ``path`` durable."""
     handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
@@ -133,7 +138,7 @@ class Target:
             return Survey(sha256, size, fresh.hasher)
         if marker.get("state") != "writing" or (marker.get("sha256"), marker.get("size")) != (sha256, str(size)):
             return fresh
-        offset = int(marker.get("offset", "0") or 0)
+        offset = _number(marker.get("offset", ""))
         if not 0 < offset <= size or not os.path.exists(self.data):
             return fresh
         hasher = yield from hash_file(self.data, offset)

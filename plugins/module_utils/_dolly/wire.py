@@ -133,6 +133,7 @@ def number(fields: t.Mapping[str, str], key: str, default: int = 0) -> int:
     text = fields.get(key, "")
     if not text:
         return default
-    if not text.isdigit() or len(text) > 19:
+    # isdigit() alone also takes digits that int() does not.
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
         raise WireError("field %s is not a number: %r" % (key, text[:40]))
     return int(text)

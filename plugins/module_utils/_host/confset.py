@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import ClusterError
 from .fileset import FilePlan, apply_files, diff_files, plan_files
@@ -30,18 +30,26 @@ class ConfFile:
 
 @dataclass(frozen=True)
 class ConfPlan:
-    """What has to change; ``outcome`` tells written, removed or unchanged per path."""
+    """What has to change; ``outcome`` tells written, removed or unchanged per path.
+
+    ``modes`` are the files whose content is right and whose permissions are not: (those they have, the file).
+    """
 
     texts: FilePlan
     copies: FilePlan
     outcome: t.Mapping[str, str]
+    modes: t.Mapping[str, tuple[int, File]] = field(default_factory=dict)
 
     def states(self, changed: bool) -> list[str]:
         """The paths that change (or that stay), sorted."""
         return sorted(path for path, state in self.outcome.items() if (state != "unchanged") == changed)
 
     def diff(self) -> list[dict[str, str]]:
-        return diff_files(self.texts)
+        modes = [
+            dict(before_header=path, after_header=path, before="mode %04o\n" % now, after="mode %04o\n" % file.mode)
+            for path, (now, file) in sorted(self.modes.items())
+        ]
+        return [*diff_files(self.texts), *modes]
 
 
 def _parse_one(item: t.Mapping[str, t.Any]) -> ConfFile:
@@ -125,7 +133,8 @@ def plan_confset(files: t.Sequence[ConfFile], host: Host, check_mode: bool = Fal
     found = {f.path: _source(f, host, check_mode) for f in files if f.sources}
     modes = {f.path: f.mode for f in files}
     plan = plan_files(host, texts, gone)
-    copies = plan_files(host, {p: File(data, modes[p]) for p, data in found.items() if data is not None})
+    sources = {p: File(data, modes[p]) for p, data in found.items() if data is not None}
+    copies = plan_files(host, sources)
     for file in files:
         if file.path in plan.writes and file.validate:
             judge(file.content or "", file.path, file.validate, host, check_mode, file.wrapper)
@@ -133,9 +142,13 @@ def plan_confset(files: t.Sequence[ConfFile], host: Host, check_mode: bool = Fal
     outcome.update({path: "written" for path, data in found.items() if data is None})
     outcome.update({path: "written" for path in (*plan.writes, *copies.writes)})
     outcome.update({path: "removed" for path in plan.removes})
-    return ConfPlan(plan, copies, dict(sorted(outcome.items())))
+    odd = {p: (host.mode(p), file) for p, file in {**texts, **sources}.items() if outcome[p] == "unchanged"}
+    differ = {path: (now, file) for path, (now, file) in odd.items() if now is not None and now != file.mode}
+    outcome.update({path: "written" for path in differ})
+    return ConfPlan(plan, copies, dict(sorted(outcome.items())), differ)
 
 
 def apply_confset(plan: ConfPlan, host: Host) -> None:
     """Carry a plan out: one batch of all writes, then the removals."""
-    apply_files(FilePlan(dict(plan.texts.writes, **plan.copies.writes), plan.texts.removes), host)
+    again = {path: file for path, (_now, file) in plan.modes.items()}
+    apply_files(FilePlan({**plan.texts.writes, **plan.copies.writes, **again}, plan.texts.removes), host)

@@ -49,7 +49,8 @@ def sync_dir(path: str) -> None:
     sync_file(path, os.O_DIRECTORY)
 
 
-def _disk_error(path: str, error: OSError) -> ClusterError:
+def disk_error(path: str, error: OSError) -> ClusterError:
+    """What the user is told when a file cannot be written."""
     hint = "free space on that file system" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return ClusterError("cannot write %s: %s" % (path, error.strerror), hint)
 
@@ -81,7 +82,7 @@ def write_batch(items: t.Iterable[tuple[str, bytes, int]]) -> None:
                 os.unlink(beside)
         with contextlib.suppress(OSError):
             os.unlink("%s.new.%d" % (path, os.getpid()))
-        raise _disk_error(path, error)
+        raise disk_error(path, error)
 
 
 def sha256_file(path: str) -> str:

@@ -9,15 +9,17 @@ Core packages take a :class:`Host`; modules pass :class:`LocalHost`, unit tests 
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import shutil
+import stat
 import subprocess
 import typing as t
 from dataclasses import dataclass
 
 from .errors import ClusterError
-from .files import write_batch
+from .files import disk_error, write_batch
 
 Argv = t.Sequence[str]
 
@@ -73,6 +75,8 @@ class Host(t.Protocol):
 
     def symlink(self, target: str, path: str) -> None: ...
 
+    def mode(self, path: str) -> int | None: ...
+
 
 def _failure(done: Completed) -> ClusterError:
     tail = (done.stderr or done.stdout).strip().splitlines()[-12:]
@@ -109,8 +113,12 @@ class LocalHost:
                 timeout=timeout,
                 check=False,
             )
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if cwd is not None and error.filename == cwd:
+                raise ClusterError("%s: there is no folder %s" % (argv[0], cwd))
             raise ClusterError("%s is not installed" % argv[0], "install the package that provides %s" % argv[0])
+        except OSError as error:
+            raise ClusterError("cannot run %s: %s" % (argv[0], error.strerror), "see what this file is and who may run it")
         except subprocess.TimeoutExpired:
             raise ClusterError("%s did not end within %g s" % (argv[0], timeout or 0))
         done = Completed(
@@ -170,10 +178,22 @@ class LocalHost:
 
     def symlink(self, target: str, path: str) -> None:
         """Point ``path`` at ``target`` atomically."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         beside = "%s.new.%d" % (path, os.getpid())
-        os.symlink(target, beside)
-        os.replace(beside, path)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside)
+            os.symlink(target, beside)
+            os.replace(beside, path)
+        except OSError as error:
+            raise disk_error(path, error)
+
+    def mode(self, path: str) -> int | None:
+        """Permissions of a file, None when there is none."""
+        try:
+            return stat.S_IMODE(os.stat(path).st_mode)
+        except OSError:
+            return None
 
 
 class MemoryHost:
@@ -248,3 +268,6 @@ class MemoryHost:
 
     def symlink(self, target: str, path: str) -> None:
         self.links[path] = target
+
+    def mode(self, path: str) -> int | None:
+        return self.modes.get(path)

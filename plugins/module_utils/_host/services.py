@@ -87,7 +87,7 @@ def _digest(service: Service, host: Host) -> str:
 def _known(host: Host) -> dict[str, str]:
     try:
         known = json.loads(host.read(STATE) or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
 

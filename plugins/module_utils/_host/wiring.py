@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -16,18 +17,25 @@ from .host import LocalHost
 Result = t.Dict[str, t.Any]
 
 
+def _os_error(error: OSError) -> str:
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+
+
 def run_module(module: AnsibleModule, work: t.Callable[[LocalHost], Result]) -> t.NoReturn:
     """Call ``work(host)`` and end the module with its result.
 
     ``work`` returns ``changed`` and whatever else the module promises; ``actions`` is added from the host when it
     is missing, the texts of ``warnings`` go to Ansible, ``diff`` is dropped when nobody asked. A ClusterError becomes
-    ``msg`` and ``hint``.
+    ``msg`` and ``hint``, and so does what the system refuses.
     """
     host = LocalHost()
     try:
         result = work(host)
     except ClusterError as error:
         module.fail_json(msg=str(error), hint=error.hint, actions=host.actions)
+    except OSError as error:
+        hint = "run the task as root (become)" if error.errno in (errno.EACCES, errno.EPERM) else ""
+        module.fail_json(msg=str(ClusterError(_os_error(error), hint)), hint=hint, actions=host.actions)
     for line in result.pop("warnings", ()):
         module.warn(line)
     result.setdefault("actions", host.actions)

@@ -20,7 +20,9 @@ from .._host.errors import ClusterError
 
 FORMAT = 1
 FILES = {"rootfs": "rootfs.sqfs", "kernel": "vmlinuz", "stage1": "stage1.img"}
-_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEXTS = ("name", "version", "created", "input_digest", "arch", "kernel_version", "init")
+_NUMBERS = ("serial", "ram_needed_mb", "seconds")
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,22 @@ def render(manifest: Manifest) -> str:
 
 
 def _file(row: t.Any) -> FileInfo:
-    info = FileInfo(str(row["path"]), int(row["size"]), str(row["sha256"]))
-    if not _SHA256.match(info.sha256) or "/" in info.path or info.path.startswith("."):
+    info = FileInfo(str(row["path"]), row["size"], str(row["sha256"]))
+    if not isinstance(info.size, int) or info.size < 0:
+        raise ValueError("bad size %r" % info.size)
+    if not _SHA256.fullmatch(info.sha256) or "/" in info.path or info.path.startswith("."):
         raise ValueError("bad file entry %r" % info.path)
     return info
+
+
+def _check_types(known: t.Mapping[str, t.Any]) -> None:
+    for kind, keys in ((str, _TEXTS), ((int, float), _NUMBERS)):
+        for key in keys:
+            if key in known and not isinstance(known[key], t.cast("t.Any", kind)):
+                raise ValueError("%s is %r" % (key, known[key]))
+    packages, firmware = known.get("packages", {}), known.get("firmware_missing", [])
+    if not isinstance(packages, dict) or not isinstance(firmware, list):
+        raise ValueError("packages is no mapping or firmware_missing no list")
 
 
 def parse(text: str, where: str = "manifest.json") -> Manifest:
@@ -69,8 +83,9 @@ def parse(text: str, where: str = "manifest.json") -> Manifest:
             raise ClusterError("%s has another format than %d" % (where, FORMAT), "use a newer xtreemos.cluster")
         files = {key: _file(data["files"][key]) for key in sorted(FILES)}
         known = {key: data[key] for key in Manifest.__dataclass_fields__ if key in data and key != "files"}
+        _check_types(known)
         return Manifest(files=files, **known)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ClusterError("%s is no image manifest: %s" % (where, error), "remove that version and build it again")
 
 

@@ -67,7 +67,7 @@ class Store:
         """None when there is no such version."""
         path = os.path.join(self.path(version), "manifest.json")
         try:
-            with open(path, encoding="utf-8") as stream:
+            with open(path, encoding="utf-8", errors="replace") as stream:
                 return manifest.parse(stream.read(), path)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -186,7 +186,7 @@ def unpack(store: Store, archive: str) -> Manifest:
     try:
         with disk_errors(work):
             _extract(archive, work)
-        with open(os.path.join(work, "manifest.json"), encoding="utf-8") as stream:
+        with open(os.path.join(work, "manifest.json"), encoding="utf-8", errors="replace") as stream:
             row = manifest.parse(stream.read(), archive)
         if row.name != store.name:
             raise ClusterError("%s holds image %s, not %s" % (archive, row.name, store.name))

@@ -68,3 +68,22 @@ def test_an_error_names_the_remedy() -> None:
     module = ran(Module(), work)
     assert module.told["failed"] and module.told["hint"] == "mend it" and "x is wrong" in module.told["msg"]
     assert module.told["actions"] == [] and module.warned == []
+
+
+@pytest.mark.parametrize(
+    ("error", "msg", "hint"),
+    [
+        (PermissionError(13, "Permission denied", "/etc/x"), "/etc/x: Permission denied", "run the task as root (become)"),
+        (OSError(1, "Operation not permitted"), "Operation not permitted", "run the task as root (become)"),
+        (OSError(28, "No space left on device", "/srv/x"), "/srv/x: No space left on device", ""),
+        (OSError("odd"), "odd", ""),
+    ],
+)
+def test_what_the_system_refuses_is_told_without_a_traceback(error: OSError, msg: str, hint: str) -> None:
+    def work(host: LocalHost) -> Result:
+        host.run(["true"], changes=True)
+        raise error
+
+    module = ran(Module(), work)
+    assert module.told["failed"] and module.told["msg"].startswith(msg) and module.told["hint"] == hint
+    assert module.told["actions"] == [["true"]]
