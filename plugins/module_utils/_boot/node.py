@@ -93,7 +93,7 @@ def parse_ip(value: object, owner: str, what: str = "IP address") -> str:
 def parse_int(value: object, owner: str, what: str, low: int, high: int) -> int:
     """An integer in low..high, also from its decimal text; ClusterError names ``owner``."""
     text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,10}", text) or not low <= int(text) <= high:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
         raise ClusterError("%s: %s is %r" % (owner, what, value), "an integer from %d to %d" % (low, high))
     return int(text)
 

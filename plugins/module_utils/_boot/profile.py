@@ -115,7 +115,7 @@ def parse_manifest(text: bytes, path: str, folder: str) -> BootImage:
     """The boot side of a manifest (format 1); ``folder`` is ``name/version`` below the images' root."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClusterError("%s is no JSON: %s" % (path, error), "build the image again")
     if _field(data, path, "format") != 1:
         raise ClusterError("%s has format %r" % (path, data["format"]), "this release reads format 1")

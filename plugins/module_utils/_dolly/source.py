@@ -26,7 +26,7 @@ def _manifest(folder: str) -> dict[str, t.Any]:
             found = json.load(stream)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DollyError("cannot read %s: %s" % (path, error), "build the image again")
     return found if isinstance(found, dict) else {}
 

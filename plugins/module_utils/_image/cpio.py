@@ -10,6 +10,7 @@ are root, times are zero unless given, so equal input gives equal bytes.
 
 from __future__ import annotations
 
+import re
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .._host.errors import ClusterError
 _MAGIC = b"070701"
 _TRAILER = "TRAILER!!!"
 _FIELDS = 13
+_DIGITS = re.compile(rb"[0-9A-Fa-f]{%d}" % (8 * _FIELDS))
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,10 @@ def parse(data: bytes) -> list[Member]:
             raise ClusterError(
                 "no newc header at byte %d of the archive" % at, "the initramfs is cut off or compressed"
             )
-        try:
-            field = [int(head[6 + 8 * i : 14 + 8 * i], 16) for i in range(_FIELDS)]
-        except ValueError:
+        # int() alone would also take signs, and a negative length would lead back.
+        if not _DIGITS.fullmatch(head, 6):
             raise ClusterError("bad number in the newc header at byte %d" % at)
+        field = [int(head[6 + 8 * i : 14 + 8 * i], 16) for i in range(_FIELDS)]
         name_at = at + len(head)
         name = data[name_at : name_at + field[11] - 1].decode("utf-8", "surrogateescape")
         body = name_at + field[11] + (-(len(head) + field[11]) % 4)

@@ -36,7 +36,7 @@ def parse_status(text: str) -> list[Package]:
     found = []
     for paragraph in text.split("\n\n"):
         row = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
-        if row.get("Status", "").endswith(" installed"):
+        if row.get("Status", "").endswith(" installed") and row.get("Package"):
             found.append(Package(row["Package"], row.get("Version", ""), row.get("Architecture", ""), paragraph))
     return found
 

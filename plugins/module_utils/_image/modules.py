@@ -10,8 +10,10 @@ Formats: modules.dep and modules.alias as depmod(8) writes them, paths relative 
 from __future__ import annotations
 
 import fnmatch
+import gzip
 import lzma
 import typing as t
+import zlib
 from dataclasses import dataclass
 
 from .._host.errors import ClusterError
@@ -122,7 +124,8 @@ def kernel_version(tree: Tree) -> str:
 def load_index(tree: Tree, version: str) -> Index:
     """Read the module lists of one kernel from a tree."""
     base = "lib/modules/%s/" % version
-    lists = {part: (tree.read(base + "modules." + part) or b"").decode() for part in ("dep", "alias", "builtin")}
+    parts = ("dep", "alias", "builtin")
+    lists = {part: (tree.read(base + "modules." + part) or b"").decode("utf-8", "surrogateescape") for part in parts}
     builtin = frozenset(name(line) for line in lists["builtin"].splitlines())
     return Index(version, parse_dep(lists["dep"]), parse_alias(lists["alias"]), builtin)
 
@@ -162,12 +165,11 @@ def render_alias(index: Index, chosen: t.Iterable[str]) -> str:
 
 def unpack(path: str, data: bytes, unzstd: Decompress) -> bytes:
     """Content of a module, decompressed by its suffix; ``unzstd`` is given because Python cannot do it."""
-    if path.endswith(".xz"):
-        return lzma.decompress(data)
-    if path.endswith(".zst"):
-        return unzstd(data)
-    if path.endswith(".gz"):
-        import gzip
-
-        return gzip.decompress(data)
-    return data
+    try:
+        if path.endswith(".xz"):
+            return lzma.decompress(data)
+        if path.endswith(".zst"):
+            return unzstd(data)
+        return gzip.decompress(data) if path.endswith(".gz") else data
+    except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        raise ClusterError("module %s in the image is damaged: %s" % (path, error), "make the root tree again")

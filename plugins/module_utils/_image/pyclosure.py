@@ -69,7 +69,7 @@ def plain_imports(source: str, package: str = "") -> set[str]:
     """Like :func:`imports`, for a source whose grammar is newer than this Python's."""
     names: set[str] = set()
     for line in _plain_imports(source):
-        with contextlib.suppress(SyntaxError):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             names |= imports(line, package)
     return names
 
@@ -139,7 +139,7 @@ class Closure:
         package = name if is_package else name.rpartition(".")[0]
         try:
             return imports(source, package)
-        except SyntaxError:
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return plain_imports(source, package)
 
     def compiled(self, path: str) -> str | None:

@@ -83,7 +83,7 @@ def is_current(disk: Disk, host: Host) -> bool:
     """Was the disk that is there made from the same inputs?"""
     try:
         stored = json.loads(host.read(disk.stamp) or b"{}").get("digest")
-    except ValueError:
+    except (ValueError, AttributeError, RecursionError):
         return False
     names = host.listdir(disk.folder)
     wanted = {"disk.ext4", "vmlinuz", "initrd.img", *([BOOT_CD] if disk.boot_cd else [])}

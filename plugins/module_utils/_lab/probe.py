@@ -57,7 +57,7 @@ def _remembered(host: Host, path: str, key: list[str]) -> Accel | None:
     try:
         stored: dict[str, t.Any] = json.loads(host.read(path) or b"{}")
         return Accel(**stored["accel"]) if stored["key"] == key else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
