@@ -38,7 +38,8 @@ def spent(boot: Boot) -> tuple[dict[str, float], dict[str, float]]:
     return took, after
 
 
-def _phases(took: t.Mapping[str, float]) -> dict[str, float]:
+def phases_of(took: t.Mapping[str, float]) -> dict[str, float]:
+    """Seconds per phase from seconds per stage; phases of which nothing is known are left out."""
     found = {}
     for phase, stages in PHASES.items():
         seconds = [took[stage] for stage in stages if stage in took]
@@ -56,7 +57,7 @@ def _state(boot: Boot | None) -> str:
 
 
 def _line(name: str, row: Row) -> str:
-    parts = ["%s %.1f s" % item for item in _phases(row["stages"]).items()]
+    parts = ["%s %.1f s" % item for item in phases_of(row["stages"]).items()]
     if row["up"]:
         return "%s: %s%s" % (name, ", ".join([*parts, "up %.1f s" % row["at"]["up"]]), row["note"])
     text = "%s: no %s: %s. Remedy: %s" % (name, row["missing"], row["reason"], row["remedy"])
@@ -119,7 +120,7 @@ def table(rows: t.Mapping[str, Row]) -> list[str]:
 
 
 def _cells(name: str, row: Row) -> tuple[str, ...]:
-    phases = _phases(row["stages"])
+    phases = phases_of(row["stages"])
     times = ["%.1f" % phases[phase] if phase in phases else "-" for phase in SECONDS]
     total = "%.1f" % max(row["at"].values()) if row["at"] else "-"
     missing = "" if row["up"] else "%s: %s" % (row["missing"], row["reason"])

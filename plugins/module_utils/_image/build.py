@@ -18,6 +18,7 @@ from . import (
     dpkg,
     edit,
     firmware,
+    idle,
     init_script,
     kernel,
     manifest,
@@ -46,7 +47,7 @@ def ingredients() -> list[t.Any]:
         system.texts(),
         [pyclosure.BASE, sorted(pyclosure.LAZY.items())],
         [mmdebstrap.PATH_EXCLUDES, mmdebstrap.ALWAYS, mmdebstrap.GENERATED],
-        [ALWAYS_REMOVED, dpkg.FORGET, squash.LEVEL],
+        [ALWAYS_REMOVED, dpkg.FORGET, squash.LEVEL, idle.ANSWER],
         [firmware.NETWORK],
     ]
 
@@ -93,9 +94,11 @@ def actions(what: Recipe, host: Host, work: str) -> list[list[str]]:
 def _edit(tree: Tree, what: Recipe) -> edit.Edit:
     """Everything that changes between the installer's tree and the image."""
     removal = dpkg.remove(tree, what.remove_packages)
-    patterns = (*source(what.source).generated, *ALWAYS_REMOVED, *what.remove_paths)
+    added = [file.path for file in what.overlay]
+    patterns = (*source(what.source).generated, *ALWAYS_REMOVED, *idle.files(tree, added), *what.remove_paths)
     put = dict(removal.edit.put)
     put.update(system.nodes(tree, what.authorized_keys, what.serial_login))
+    put.update(system.without_generators(idle.generators(tree, added)))
     put.update({file.path: edit.text(file.content, int(file.mode, 8)) for file in what.overlay})
     return edit.Edit(removal.edit.drop | edit.removals(tree, patterns), put)
 

@@ -181,10 +181,15 @@ def _enabled(unit: str) -> str:
     return "%smulti-user.target.wants/%s" % (_UNITS, unit)
 
 
+def without_generators(names: t.Iterable[str]) -> dict[str, edit.Node]:
+    """Masks for generators of systemd."""
+    return {_GENERATORS + name: edit.link("/dev/null") for name in names}
+
+
 def units(tree: Tree) -> dict[str, edit.Node]:
     """Units of ours, what is enabled and what is masked."""
     nodes = {_UNITS + name: edit.link("/dev/null") for name in MASKED}
-    nodes.update({_GENERATORS + name: edit.link("/dev/null") for name in MASKED_GENERATORS})
+    nodes.update(without_generators(MASKED_GENERATORS))
     nodes[_UNITS + "xtreemos-host-key.service"] = edit.text(HOST_KEY_UNIT)
     nodes[_UNITS + "xtreemos-up.service"] = edit.text(UP_UNIT)
     for name in ("xtreemos-host-key.service", "xtreemos-up.service"):
@@ -211,8 +216,8 @@ def _keys(keys: t.Iterable[str]) -> dict[str, edit.Node]:
 
 def console(serial: bool) -> dict[str, edit.Node]:
     """Without ``serial`` no login prompt is started on any console; root has no password anyway."""
-    names = (_GENERATORS + "systemd-getty-generator", _UNITS + "getty.target")
-    return {} if serial else {name: edit.link("/dev/null") for name in names}
+    masks = {**without_generators(["systemd-getty-generator"]), _UNITS + "getty.target": edit.link("/dev/null")}
+    return {} if serial else masks
 
 
 def nodes(tree: Tree, keys: t.Iterable[str], serial: bool) -> dict[str, edit.Node]:
