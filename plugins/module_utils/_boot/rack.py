@@ -77,7 +77,8 @@ def _subnet_of(node: Node, subnets: t.Sequence[Subnet]) -> Subnet | None:
     return next((subnet for subnet in subnets if address in subnet.net), None)
 
 
-def _node_files(rack: Rack, images: t.Mapping[str, BootImage]) -> dict[str, tuple[Node, str]]:
+def node_files(rack: Rack, images: t.Mapping[str, BootImage]) -> dict[str, tuple[Node, str]]:
+    """Path to node and text, two files for each node; ``images`` by the name of their profile."""
     plans = {
         name: BootPlan(profile, images[name], rack.server, rack.menu)
         for name, profile in rack.profiles.items()
@@ -93,7 +94,8 @@ def _node_files(rack: Rack, images: t.Mapping[str, BootImage]) -> dict[str, tupl
     return files
 
 
-def _shared_files(rack: Rack) -> dict[str, str]:
+def shared_files(rack: Rack) -> dict[str, str]:
+    """Path to text of what every machine may read."""
     pxe, scripts = rack.folders
     menu = rack.menu
     unknown = menu.unknown_text or (
@@ -111,7 +113,8 @@ def _shared_files(rack: Rack) -> dict[str, str]:
     }
 
 
-def _dhcp_text(rack: Rack) -> str:
+def dhcp_text(rack: Rack) -> str:
+    """The file of the DHCP server, empty where another server gives the addresses."""
     return rack.backend.render(rack.dhcp) if rack.dhcp and rack.backend else ""
 
 
@@ -172,23 +175,23 @@ def plan_rack(rack: Rack, host: Host, pending: t.Mapping[str, str] | None = None
     _check_address(rack)
     images, warnings = _images(rack, host, pending)
     check_memory(rack.nodes, images)
-    node_files = _node_files(rack, images)
-    texts = dict(_shared_files(rack), **{path: text for path, (_node, text) in node_files.items()})
-    dhcp_text = _dhcp_text(rack)
-    if dhcp_text:
-        texts[rack.dhcp_path] = dhcp_text
+    own = node_files(rack, images)
+    texts = dict(shared_files(rack), **{path: text for path, (_node, text) in own.items()})
+    leases = dhcp_text(rack)
+    if leases:
+        texts[rack.dhcp_path] = leases
         texts.update(_first_backup(rack.dhcp_path, host))
     stale = _stale(rack, host, texts)
     plan = plan_files(
         host, {path: File(text.encode("utf-8", "surrogateescape")) for path, text in texts.items()}, stale
     )
-    changed, removed = _who(rack, plan, node_files, stale)
+    changed, removed = _who(rack, plan, own, stale)
     return RackPlan(
         files=plan,
         copies=_copies(rack, host, images),
         changed_nodes=tuple(sorted(changed)),
         removed_nodes=tuple(sorted(removed)),
-        dhcp_text=dhcp_text,
+        dhcp_text=leases,
         dhcp_changed=rack.dhcp_path in plan.writes,
         nodes={node.name: _entry(node, rack, images, changed) for node in rack.nodes},
         warnings=warnings,

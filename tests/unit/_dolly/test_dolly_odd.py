@@ -75,7 +75,14 @@ def test_a_server_that_was_lost_may_come_back_with_another_push(rig: Rig) -> Non
     again = Raw(rig)
     image = rig.image
     again.send(
-        wire.HELLO, role="control", session="def456", sha256=image.sha256, size=image.size, silence=3000, to="n1", nonce="1"
+        wire.HELLO,
+        role="control",
+        session="def456",
+        sha256=image.sha256,
+        size=image.size,
+        silence=3000,
+        to="n1",
+        nonce="1",
     )
     assert again.read().kind == wire.CHALLENGE
     again.send(wire.AUTH, proof="")
