@@ -41,6 +41,10 @@ options:
         description: Whether the service starts with the machine.
         type: bool
         default: true
+      ours:
+        description: Whether it is left alone unless this module has started it before; afterwards it is forgotten.
+        type: bool
+        default: false
       reload:
         description: Whether reloading is enough for changed files.
         type: bool
@@ -96,6 +100,7 @@ SERVICE = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
     "reload": {"type": "bool", "default": False},
+    "ours": {"type": "bool", "default": False},
 }
 ARGUMENTS: dict[str, t.Any] = {
     "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},

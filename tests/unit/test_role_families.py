@@ -81,7 +81,7 @@ PLAY = """
       ansible.builtin.include_tasks: render.yml
       vars:
         pxe_server_dhcp: "{{ {'backend': item.1} }}"
-      loop: "{{ families | product(['isc', 'none']) | list }}"
+      loop: "{{ families | product(['isc', 'kea', 'dnsmasq', 'none']) | list }}"
 - name: Ask for what a family cannot do
   hosts: localhost
   gather_facts: false
@@ -183,13 +183,13 @@ def test_the_units_of_the_boot_server_fit_together(out: Path, family: str) -> No
     made, names = rendered(out, family), names_of(family)
     texts = {item["path"]: item.get("content", "") for item in made["files"]}
     units = "/etc/systemd/system/%s.service"
-    for kind in ("dhcp", "tftp"):
+    for kind in ("isc", "tftp"):
         unit = texts[units % names[kind + "_service"]]
         assert "EnvironmentFile=%s\n" % names[kind + "_defaults"] in unit and names[kind + "_defaults"] in texts
-    dhcp, leases = texts[units % names["dhcp_service"]], names["dhcp_leases"]
-    assert "touch %s\n" % leases in dhcp and "-lf %s -cf %s " % (leases, names["dhcp_config"]) in dhcp
+    dhcp, leases = texts[units % names["isc_service"]], names["isc_leases"]
+    assert "touch %s\n" % leases in dhcp and "-lf %s -cf %s " % (leases, names["isc_config"]) in dhcp
     for service in made["services"]:
-        assert set(service["files"]) - {names["dhcp_config"]} <= set(texts), service
+        assert set(service.get("files", [])) - {names["isc_config"]} <= set(texts), service
     sources = [source for item in made["files"] for source in item.get("src", [])]
     assert {os.path.dirname(source) for source in sources} == set(names["loader_folders"])
 
@@ -208,9 +208,28 @@ def test_nginx_listens_on_the_boot_interface_only(out: Path, family: str) -> Non
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dhcp_that_is_left_to_another_server_is_not_installed(out: Path, family: str) -> None:
     both, other, names = rendered(out, family), rendered(out, family, "none"), names_of(family)
-    assert set(both["packages"]) - set(other["packages"]) == set(names["dhcp_packages"])
+    assert set(both["packages"]) - set(other["packages"]) == set(names["isc_packages"])
     gone = {item["path"] for item in both["files"]} - {item["path"] for item in other["files"]}
-    assert gone == {names["dhcp_defaults"], "/etc/systemd/system/%s.service" % names["dhcp_service"]}
+    assert gone == {names["isc_defaults"], "/etc/systemd/system/%s.service" % names["isc_service"]}
+    assert not [service for service in other["services"] if service.get("ours")]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("backend", "config"), [("kea", "/etc/kea/kea-dhcp4.conf"), ("dnsmasq", "/etc/xtreemos-dnsmasq.conf")]
+)
+def test_other_dhcp_servers_take_the_place_of_isc(out: Path, family: str, backend: str, config: str) -> None:
+    made, none, names = rendered(out, family, backend), rendered(out, family, "none"), names_of(family)
+    assert set(made["packages"]) - set(none["packages"]) == set(names[backend + "_packages"])
+    runs = {service["name"]: service for service in made["services"]}
+    own = [name for name, service in runs.items() if config in service.get("files", [])]
+    assert own == [names.get("%s_service" % backend, "xtreemos-dnsmasq")]
+    texts = {item["path"]: item.get("content", "") for item in made["files"]}
+    assert set(runs[own[0]]["files"]) - {config} <= set(texts)
+    assert any("Restart=on-failure" in texts.get(path, "") for path in runs[own[0]]["files"])
+    stopped = {name for name, service in runs.items() if service.get("state") == "stopped"}
+    every = {names["isc_service"], names["kea_service"], "xtreemos-dnsmasq"}
+    assert stopped == every - set(own) and all(runs[name]["ours"] for name in stopped)
 
 
 @pytest.mark.parametrize("family", FAMILIES[1:])

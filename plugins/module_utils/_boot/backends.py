@@ -10,13 +10,16 @@ import typing as t
 
 from .._host.errors import ClusterError
 from .dhcp import DhcpConfig, Reservation
+from .dnsmasq import DnsmasqBackend
 from .isc import IscBackend
+from .kea import KeaBackend
 
 
 class Backend(t.Protocol):
-    """A DHCP server: ``tester`` is its own checker's argv with %s for the candidate file."""
+    """A DHCP server: ``header`` begins each file of ours, ``tester`` is its own checker's argv with %s for the file."""
 
     name: str
+    header: str
     tester: tuple[str, ...]
 
     def render(self, config: DhcpConfig) -> str: ...
@@ -26,7 +29,11 @@ class Backend(t.Protocol):
     def reservations(self, text: str) -> dict[str, Reservation]: ...
 
 
-BACKENDS: t.Mapping[str, t.Callable[[], Backend]] = {"isc": IscBackend}
+BACKENDS: t.Mapping[str, t.Callable[[], Backend]] = {
+    "isc": IscBackend,
+    "kea": KeaBackend,
+    "dnsmasq": DnsmasqBackend,
+}
 
 
 def find_backend(name: str) -> Backend:

@@ -142,6 +142,7 @@ class IscBackend:
     """ISC dhcpd. ``tester`` is its own syntax check; it wants a real file, no pipe."""
 
     name: str = "isc"
+    header: str = HEADER
     tester: tuple[str, ...] = ("dhcpd", "-4", "-t", "-q", "-cf", "%s")
 
     def render(self, config: DhcpConfig) -> str:

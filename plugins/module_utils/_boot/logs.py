@@ -5,8 +5,8 @@
 """Lines of the boot server's logs as events. This module util is private to the collection.
 
 Every parser is total: a line that says nothing about a boot gives None, no line raises.
-Formats: ISC dhcpd 4.4 and tftp-hpa 5.2 as they write to syslog, read through ``journalctl -o short-unix`` or
-``-o json`` or from a syslog file (RFC 3339 or classic stamps); the nginx logs in the formats of role pxe_server:
+Formats: ISC dhcpd 4.4, dnsmasq 2.90, Kea 2.2 and tftp-hpa 5.2 as they write to syslog, read through
+``journalctl -o short-unix`` or ``-o json`` or from a syslog file (RFC 3339 or classic stamps); the nginx logs in the formats of role pxe_server:
 ``$msec $remote_addr "$request" $status ...``.
 """
 
@@ -51,6 +51,18 @@ _DHCP = re.compile(
     r"\bDHCP(DISCOVER|OFFER|REQUEST|ACK|NAK|DECLINE)(?: (?:on|for|of) ([0-9.]{7,15}))?(?: \([0-9.]+\))?"
     r" (?:from|to) (%s(?::%s){5})(?: \([^)]*\))?(?: via [^ :]+)?(?:: (.*))?" % (_OCTET, _OCTET)
 )
+# dnsmasq tells a name behind an answer, and a reason behind a request that it does not grant.
+_DNSMASQ = re.compile(
+    r"\bDHCP(DISCOVER|OFFER|REQUEST|ACK|NAK|DECLINE)\([^)]*\)(?: ([0-9.]{7,15}))? (%s(?::%s){5})(?: (.*))?"
+    % (_OCTET, _OCTET)
+)
+# Kea tells of its decisions only: an offer stands for the question, too.
+_KEA = re.compile(
+    r"\b(DHCP4_LEASE_ADVERT|DHCP4_LEASE_ALLOC|ALLOC_ENGINE_V4_ALLOC_FAIL) \[hwtype=\d+ (%s(?::%s){5})\][^:]*?"
+    r"(?:cid=\[[^\]]*\], )?tid=\w+: (.*)" % (_OCTET, _OCTET)
+)
+_KEA_LEASE = re.compile(r"lease ([0-9.]{7,15}) ")
+_KEA_WHAT = {"DHCP4_LEASE_ADVERT": "discover", "DHCP4_LEASE_ALLOC": "ack", "ALLOC_ENGINE_V4_ALLOC_FAIL": "refused"}
 _TFTP_GET = re.compile(r"\bRRQ from ([0-9a-fA-F.:]+) filename (.+)")
 _TFTP_NAK = re.compile(r"\bsending NAK \(\d+, ([^)]*)\) to (\S+)")
 _HTTP = re.compile(r'(\d{9,11}(?:\.\d+)?) (\S+) "(?:[A-Z]+ )?(\S*)[^"]*" (\d{3})')
@@ -124,15 +136,30 @@ def normal_mac(text: str) -> str:
 
 def parse_dhcp(line: str, now: float = 0.0) -> Event | None:
     """A DHCP line. A DISCOVER or REQUEST with a reason behind the last colon was refused by the server."""
-    if "DHCP" not in line and not line.startswith("{"):
+    if "DHCP" not in line and "ALLOC_FAIL" not in line and not line.startswith("{"):
         return None
     found = stamped(line, now)
-    match = _DHCP.search(found[1]) if found else None
-    if found is None or match is None:
+    if found is None:
         return None
+    match = _DHCP.search(found[1]) or _DNSMASQ.search(found[1])
+    if match is None:
+        return _parse_kea(*found)
     what, ip, mac, why = match.groups("")
+    # What dnsmasq writes behind an acknowledgement is a name.
+    why = "" if what == "ACK" else _clean(why)
     refused = why and what in ("DISCOVER", "REQUEST")
-    return Event(found[0], "dhcp", "refused" if refused else what.lower(), normal_mac(mac), ip, _clean(why))
+    return Event(found[0], "dhcp", "refused" if refused else what.lower(), normal_mac(mac), ip, why)
+
+
+def _parse_kea(when: float, text: str) -> Event | None:
+    match = _KEA.search(text)
+    if match is None:
+        return None
+    lease = _KEA_LEASE.search(match.group(3))
+    why = "" if lease else _clean(match.group(3))
+    return Event(
+        when, "dhcp", _KEA_WHAT[match.group(1)], normal_mac(match.group(2)), lease.group(1) if lease else "", why
+    )
 
 
 def parse_tftp(line: str, now: float = 0.0) -> Event | None:

@@ -17,7 +17,6 @@ from .._host.errors import ClusterError
 from .._host.fileset import plan_files
 from .._host.host import File, Host
 from .dhcp import Reservation
-from .isc import HEADER
 from .node import Node
 from .parts import Fault, Parts, unreadable
 from .profile import BootImage, read_image, used_profiles
@@ -125,7 +124,7 @@ def _dhcp(rack: Rack, host: Host, tester: t.Sequence[str]) -> tuple[dict[str, Re
     text = now.decode("utf-8", "replace")
     faults = []
     if text != dhcp_text(rack):
-        what = "is not what the node list says" if text.startswith(HEADER) else "is not ours"
+        what = "is not what the node list says" if text.startswith(rack.backend.header) else "is not ours"
         faults.append(Fault("lease", "%s %s" % (rack.dhcp_path, what), _RUN))
     if tester and host.which(tester[0]):
         done = host.run([word.replace("%s", rack.dhcp_path) for word in tester], check=False)

@@ -18,7 +18,6 @@ from . import ipxe, pxelinux
 from .backends import Backend
 from .dhcp import DhcpConfig, Reservation, Subnet
 from .entry import MANAGED, BootPlan, Menu, Server, menu_config
-from .isc import HEADER
 from .node import Node
 from .profile import BootImage, Profile, check_memory, predict_image, read_image, used_profiles
 
@@ -152,7 +151,7 @@ def _copies(rack: Rack, host: Host, images: t.Mapping[str, BootImage]) -> FilePl
 
 def _old_reservations(rack: Rack, plan: FilePlan) -> dict[str, Reservation]:
     before = plan.before.get(rack.dhcp_path, b"").decode("utf-8", "replace")
-    return rack.backend.reservations(before) if rack.backend and before.startswith(HEADER) else {}
+    return rack.backend.reservations(before) if rack.backend and before.startswith(rack.backend.header) else {}
 
 
 def _images(
@@ -180,7 +179,7 @@ def plan_rack(rack: Rack, host: Host, pending: t.Mapping[str, str] | None = None
     leases = dhcp_text(rack)
     if leases:
         texts[rack.dhcp_path] = leases
-        texts.update(_first_backup(rack.dhcp_path, host))
+        texts.update(_first_backup(rack, host))
     stale = _stale(rack, host, texts)
     plan = plan_files(
         host, {path: File(text.encode("utf-8", "surrogateescape")) for path, text in texts.items()}, stale
@@ -204,11 +203,11 @@ def _check_address(rack: Rack) -> None:
             raise ClusterError("%s has the boot server's address %s" % (node.name, node.ip), "give it another node_ip")
 
 
-def _first_backup(path: str, host: Host) -> dict[str, str]:
+def _first_backup(rack: Rack, host: Host) -> dict[str, str]:
     """A configuration that is not ours is kept once, under another name."""
-    now = host.read(path)
-    backup = path + ".before-xtreemos"
-    if now is None or now.startswith(HEADER.encode()) or host.read(backup) is not None:
+    now, header = host.read(rack.dhcp_path), rack.backend.header if rack.backend else ""
+    backup = rack.dhcp_path + ".before-xtreemos"
+    if now is None or now.startswith(header.encode()) or host.read(backup) is not None:
         return {}
     return {backup: now.decode("utf-8", "surrogateescape")}
 

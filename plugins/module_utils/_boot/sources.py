@@ -22,7 +22,10 @@ _CURSOR = "-- cursor: "
 
 @dataclass(frozen=True)
 class Log:
-    """Where one kind of lines comes from: a file, or the journal by unit or by identifier (program name)."""
+    """Where one kind of lines comes from: a file, or the journal by unit or by identifier (program name).
+
+    ``identifier`` may name several programs, with commas: one call of journalctl reads them all.
+    """
 
     kind: str
     path: str = ""
@@ -32,7 +35,7 @@ class Log:
 
 # By identifier rather than unit: the programs' names are the same on every distribution, the units' are not.
 DEFAULT_LOGS = (
-    Log("dhcp", identifier="dhcpd"),
+    Log("dhcp", identifier="dhcpd,kea-dhcp4,dnsmasq-dhcp"),
     Log("tftp", identifier="in.tftpd"),
     Log("http", path="/var/log/nginx/boot.log"),
     Log("phone", path="/var/log/nginx/phone-home.log"),
@@ -90,7 +93,8 @@ class JournalTail:
 
     def __init__(self, host: Host, log: Log, since: float) -> None:
         self._host = host
-        self._match = ["-u", log.unit] if log.unit else ["-t", log.identifier]
+        names = [word for name in log.identifier.split(",") for word in ("-t", name)]
+        self._match = ["-u", log.unit] if log.unit else names
         self._where = ["--since", "@%d" % since] if since else []
         self._name = log.unit or log.identifier
         self.trouble = ""

@@ -26,18 +26,20 @@ _PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonRel
 
 @dataclass(frozen=True)
 class Service:
-    """A wanted service. ``files`` are what it reads at its start; ``reload`` where a signal is enough."""
+    """A wanted service. ``files`` are what it reads at its start; ``reload`` where a signal is enough; ``ours`` leaves
+    it alone unless it was started by us."""
 
     name: str
     files: tuple[str, ...] = ()
     enabled: bool = True
     running: bool = True
     reload: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """The commands to run per service, the digests to keep afterwards."""
+    """The commands to run per service, the digests to keep afterwards (an empty one: to forget)."""
 
     first: tuple[tuple[str, ...], ...] = ()
     steps: t.Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def parse_services(items: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Service, .
                 enabled=bool(item.get("enabled", True)),
                 running=item.get("state", "started") == "started",
                 reload=bool(item.get("reload", False)),
+                ours=bool(item.get("ours", False)),
             )
         )
     return tuple(services)
@@ -134,11 +137,12 @@ def plan_services(
     services: t.Sequence[Service], host: Host, changed_paths: t.Collection[str] = (), check_mode: bool = False
 ) -> ServicePlan:
     """What has to be done; ``changed_paths`` are files that this play wrote (or, in check mode, would write)."""
+    known = _known(host)
+    services = [service for service in services if not service.ours or service.name in known]
     if not services:
         return ServicePlan()
     units = _units(services, host)
-    known = _known(host)
-    digests = {service.name: _digest(service, host) for service in services}
+    digests = {s.name: _digest(s, host) if s.running or not s.ours else "" for s in services}
     steps: dict[str, tuple[tuple[str, ...], ...]] = {}
     for service in services:
         unit = units[service.name]
@@ -175,6 +179,7 @@ def apply_services(plan: ServicePlan, host: Host) -> None:
                 _run(name, argv, host)
             kept[name] = plan.digests[name]
     finally:
+        kept = {name: digest for name, digest in kept.items() if digest}
         if kept != plan.known:
             text = json.dumps(kept, indent=1, sort_keys=True) + "\n"
             host.write_files({STATE: File(text.encode())})

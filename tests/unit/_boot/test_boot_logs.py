@@ -30,6 +30,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "timeline"
 MAC = "52:54:00:0a:01:1f"
 T = "1795253524.285836 head "
 WHEN = 1795253524.285836
+KEA = "WARN  [kea-dhcp4.leases/3.4] %%s [hwtype=1 %s], cid=[01:%s], tid=0xaa9b770: %%s" % (MAC, MAC)
 
 
 def _golden(kind: str, name: str) -> list[Event]:
@@ -41,6 +42,19 @@ def _golden(kind: str, name: str) -> list[Event]:
     [
         ("DHCPDISCOVER from 52:54:00:0a:01:1f via eth1", "discover", MAC, "", ""),
         ("DHCPDISCOVER from 52:54:00:0a:01:1f (node31) via eth1", "discover", MAC, "", ""),
+        ("7 DHCPDISCOVER(eth1) 52:54:00:0a:01:1f ", "discover", MAC, "", ""),
+        ("DHCPDISCOVER(eth1) 10.0.1.9 52:54:00:0a:01:1f ", "discover", MAC, "10.0.1.9", ""),
+        ("DHCPDISCOVER(eth1) 52:54:00:0a:01:1f no address available", "refused", MAC, "", "no address available"),
+        ("DHCPOFFER(eth1) 10.0.1.31 52:54:00:0a:01:1f ", "offer", MAC, "10.0.1.31", ""),
+        ("DHCPREQUEST(eth1) 10.0.1.31 52:54:00:0a:01:1f ", "request", MAC, "10.0.1.31", ""),
+        ("DHCPACK(eth1) 10.0.1.31 52:54:00:0a:01:1f node31", "ack", MAC, "10.0.1.31", ""),
+        ("DHCPNAK(eth1) 10.0.1.9 52:54:00:0a:01:1f wrong address", "nak", MAC, "10.0.1.9", "wrong address"),
+        (KEA % ("DHCP4_LEASE_ADVERT", "lease 10.0.1.31 will be advertised"), "discover", MAC, "10.0.1.31", ""),
+        (KEA % ("DHCP4_LEASE_ALLOC", "lease 10.0.1.31 has been allocated"), "ack", MAC, "10.0.1.31", ""),
+        (
+            KEA % ("ALLOC_ENGINE_V4_ALLOC_FAIL", "failed to allocate an IPv4 address after 1 attempt(s)"),
+            "refused", MAC, "", "failed to allocate an IPv4 address after 1 attempt(s)",
+        ),
         ("DHCPDISCOVER from 52:54:0:a:1:1f via eth1", "discover", MAC, "", ""),
         ("DHCPDISCOVER from 52:54:00:0A:01:1F via 10.0.2.1", "discover", MAC, "", ""),
         (
@@ -80,6 +94,10 @@ def test_a_dhcp_line(message: str, what: str, mac: str, ip: str, text: str) -> N
         T + "dhcpd[1]: DHCPRELEASE of 10.0.1.31 from 52:54:00:0a:01:1f via eth1 (found)",
         T + "dhcpd[1]: Listening on LPF/eth1/52:54:00:0a:01:01/10.0.1.0/24",
         "DHCPDISCOVER from 52:54:00:0a:01:1f via eth1",  # no stamp
+        T + "7 tags: net1, known, pxe, bios, eth1",
+        T + "DHCP, IP range 10.0.1.100 -- 10.0.1.199, lease time 10m",
+        T + KEA % ("ALLOC_ENGINE_V4_ALLOC_FAIL_CLASSES", "failed"),
+        T + KEA % ("DHCP4_LEASE_QUERY", "lease 10.0.1.31 is"),
         T + "dhcpd[1]: DHCPDISCOVER from 52:54:00:0a:01 via eth1",
     ],
 )

@@ -440,7 +440,7 @@ def test_a_manifest_may_not_lead_elsewhere(path: str, told: str) -> None:
         ({"profiles": {"default": {"method": "local"}}}, "profile default: automatic= has no disk"),
         ({"profiles": {"default": {"image": "other"}}}, "image other has no current version"),
         ({"profiles": {}}, "unknown profile 'default'"),
-        ({"dhcp": {"backend": "kea"}}, "unknown backend 'kea'"),
+        ({"dhcp": {"backend": "udhcpd"}}, "unknown backend 'udhcpd'"),
         ({"dhcp": {"subnets": [{"network": "10.0.2.0/24"}]}}, "node31: 10.0.1.31 is outside the subnet"),
         ({"server": {"address": "head"}}, "malformed address 'head'"),
         ({"server": {"address": "10.0.1.1", "port": 0}}, "port is 0"),

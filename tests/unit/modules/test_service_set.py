@@ -179,3 +179,20 @@ def test_a_machine_without_systemd() -> None:
     with pytest.raises(ClusterError, match="systemctl told of 1 services, not 2"):
         work({"services": [DHCPD, NGINX], "changed_paths": []}, False, host)
     assert work({"services": [], "changed_paths": []}, False, host)["changed"] is False
+
+
+def test_a_service_of_ours_only_is_stopped_once_and_forgotten() -> None:
+    systemd = Systemd(dhcpd="loaded inactive disabled", nginx="loaded active enabled")
+    old = {"name": "dhcpd", "state": "stopped", "enabled": False, "ours": True}
+    assert systemd.run(old)["services"] == {} and not systemd.host.actions
+    systemd.run(DHCPD)
+    predicted = systemd.run(old, NGINX, check_mode=True)
+    assert predicted["services"]["dhcpd"] == ["disable", "stop"] and systemd.units["dhcpd"][1] == "active"
+    assert systemd.run(old, NGINX)["services"]["dhcpd"] == ["disable", "stop"]
+    assert sorted(json.loads(systemd.host.files[STATE])) == ["nginx"]
+    systemd.units["dhcpd"] = ["loaded", "active", "enabled"]
+    assert systemd.run(old, NGINX)["services"] == {"nginx": []}
+
+
+def test_a_service_of_ours_that_is_gone_is_no_error() -> None:
+    assert Systemd().run({"name": "kea", "state": "stopped", "enabled": False, "ours": True})["changed"] is False
