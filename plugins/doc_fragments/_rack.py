@@ -99,13 +99,12 @@ options:
     suboptions:
       backend:
         description:
-          - V(isc) is ISC dhcpd. V(none) leaves DHCP to another server.
+          - V(isc) is ISC dhcpd, V(kea) Kea 2, V(dnsmasq) dnsmasq with DHCP only. V(none) leaves DHCP to another server.
         type: str
         default: isc
       config_path:
-        description: The file that the DHCP server reads.
+        description: The file that the DHCP server reads; by default where it looks for it, of dnsmasq a file of ours.
         type: path
-        default: /etc/dhcp/dhcpd.conf
       interface:
         description: The only interface to serve.
         type: str

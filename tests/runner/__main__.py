@@ -22,6 +22,7 @@ VERBS = {
     "build": "the tarball, and everything in it as a user would find it",
     "docs": "reference pages against the code",
     "molecule": "a scenario per role; further words choose scenarios",
+    "dhcp": "every DHCP server for real, in network namespaces; further words go to pytest",
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",

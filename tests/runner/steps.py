@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
 from . import packaging_steps
-from .engine import ROOT, Job, Step, StepFailed
+from .engine import ROOT, Job, Step, StepFailed, StepSkipped
 from .trees import BIN, CACHE, NAME, ansible_env, copy_tree, listed_files, private_home
 
 SHELLS = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "#!/bin/busybox sh")
@@ -159,6 +160,19 @@ def mirror(job: Job) -> None:
     _pytest(job, "tests/integration/test_mirror.py", *job.args)
 
 
+def dhcp(job: Job) -> None:
+    if os.geteuid() != 0:
+        raise StepSkipped("network namespaces need root; the unit tests let each server read its files")
+    for program, package in (
+        ("dhcpd", "isc-dhcp-server"),
+        ("kea-dhcp4", "kea-dhcp4-server"),
+        ("dnsmasq", "dnsmasq-base"),
+    ):
+        job.need(program, package)
+    job.need("busybox", "busybox-static")
+    _pytest(job, "tests/integration/test_dhcp.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -181,6 +195,7 @@ STEPS: tuple[Step, ...] = (
     Step("ansible-lint", ("lint", "all"), ansible_lint),
     Step("sanity", ("sanity", "all"), sanity),
     Step("molecule", ("molecule", "all"), molecule),
+    Step("dhcp", ("dhcp", "all"), dhcp),
     Step("mirror", ("mirror", "all"), mirror),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),

@@ -18,7 +18,7 @@ MENU = {
 }
 DHCP = {
     "backend": {"type": "str", "default": "isc"},
-    "config_path": {"type": "path", "default": "/etc/dhcp/dhcpd.conf"},
+    "config_path": {"type": "path"},
     "interface": {"type": "str", "default": ""},
     "bind": {"type": "bool", "default": True},
     "subnets": {"type": "list", "elements": "dict", "default": []},

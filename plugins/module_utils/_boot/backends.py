@@ -16,10 +16,12 @@ from .kea import KeaBackend
 
 
 class Backend(t.Protocol):
-    """A DHCP server: ``header`` begins each file of ours, ``tester`` is its own checker's argv with %s for the file."""
+    """A DHCP server: ``header`` begins each file of ours, ``path`` is where it lies, ``tester`` is the argv of the
+    server's own checker with %s for the file."""
 
     name: str
     header: str
+    path: str
     tester: tuple[str, ...]
 
     def render(self, config: DhcpConfig) -> str: ...

@@ -111,6 +111,7 @@ class DnsmasqBackend:
 
     name: str = "dnsmasq"
     header: str = HEADER
+    path: str = "/etc/xtreemos-dnsmasq.conf"
     tester: tuple[str, ...] = ("dnsmasq", "--test", "-C", "%s")
 
     def render(self, config: DhcpConfig) -> str:

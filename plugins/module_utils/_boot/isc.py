@@ -143,6 +143,7 @@ class IscBackend:
 
     name: str = "isc"
     header: str = HEADER
+    path: str = "/etc/dhcp/dhcpd.conf"
     tester: tuple[str, ...] = ("dhcpd", "-4", "-t", "-q", "-cf", "%s")
 
     def render(self, config: DhcpConfig) -> str:

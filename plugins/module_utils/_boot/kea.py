@@ -145,6 +145,7 @@ class KeaBackend:
 
     name: str = "kea"
     header: str = HEADER
+    path: str = "/etc/kea/kea-dhcp4.conf"
     tester: tuple[str, ...] = ("kea-dhcp4", "-t", "%s")
 
     def render(self, config: DhcpConfig) -> str:

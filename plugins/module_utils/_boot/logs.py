@@ -6,8 +6,8 @@
 
 Every parser is total: a line that says nothing about a boot gives None, no line raises.
 Formats: ISC dhcpd 4.4, dnsmasq 2.90, Kea 2.2 and tftp-hpa 5.2 as they write to syslog, read through
-``journalctl -o short-unix`` or ``-o json`` or from a syslog file (RFC 3339 or classic stamps); the nginx logs in the formats of role pxe_server:
-``$msec $remote_addr "$request" $status ...``.
+``journalctl -o short-unix`` or ``-o json`` or from a syslog file (RFC 3339 or classic stamps); the nginx logs in the
+formats of role pxe_server: ``$msec $remote_addr "$request" $status ...``.
 """
 
 from __future__ import annotations

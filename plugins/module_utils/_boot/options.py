@@ -93,7 +93,7 @@ def rack_from_options(options: t.Mapping[str, t.Any]) -> tuple[Rack, tuple[str, 
         subnets=subnets,
         dhcp=config,
         backend=backend,
-        dhcp_path=item.get("config_path") or "/etc/dhcp/dhcpd.conf",
+        dhcp_path=item.get("config_path") or (backend.path if backend else Rack.dhcp_path),
     )
     tester = tuple(item.get("tester") or (backend.tester if backend else ()))
     return rack, tester if item.get("validate", True) else ()
