@@ -127,7 +127,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("play.yml", PLAY), ("render.yml", RENDER), ("try.yml", TRY)):
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "templates").symlink_to(ROLES / "pxe_server" / "templates")
-    words = {"ansible_python_interpreter": sys.executable, "role_folder": str(ROLES), "out": str(folder), "families": list(FAMILIES)}
+    words = {
+        "ansible_python_interpreter": sys.executable,
+        "role_folder": str(ROLES),
+        "out": str(folder),
+        "families": list(FAMILIES),
+    }
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local"]
     done = subprocess.run(
         [*argv, "-e", json.dumps(words), str(folder / "play.yml")],

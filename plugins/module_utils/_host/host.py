@@ -118,7 +118,9 @@ class LocalHost:
                 raise ClusterError("%s: there is no folder %s" % (argv[0], cwd))
             raise ClusterError("%s is not installed" % argv[0], "install the package that provides %s" % argv[0])
         except OSError as error:
-            raise ClusterError("cannot run %s: %s" % (argv[0], error.strerror), "see what this file is and who may run it")
+            raise ClusterError(
+                "cannot run %s: %s" % (argv[0], error.strerror), "see what this file is and who may run it"
+            )
         except subprocess.TimeoutExpired:
             raise ClusterError("%s did not end within %g s" % (argv[0], timeout or 0))
         done = Completed(

@@ -305,7 +305,9 @@ def test_what_a_node_says_of_itself(fields: dict[str, object], state: str, reaso
 @pytest.mark.parametrize("state", ["ok", "skipped"])
 def test_a_node_that_holds_something_else_is_not_ok(state: str, digest: str) -> None:
     one = contact(Poller())
-    with pytest.raises(WireError, match=r"n1 \(127.0.0.1 port 9995\) says that it holds the image, with another digest"):
+    with pytest.raises(
+        WireError, match=r"n1 \(127.0.0.1 port 9995\) says that it holds the image, with another digest"
+    ):
         one.frame(status(state=state, bytes=7, digest=digest))
     assert one.outcome().state == "failed"
 

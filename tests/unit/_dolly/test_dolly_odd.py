@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Peers at odd moments: who hangs up, repeats, comes late or says the wrong thing, and what stays right all the same."""
+"""Peers at odd moments: who hangs up, repeats, comes late or says a wrong thing, and what stays right all the same."""
 
 from __future__ import annotations
 
@@ -75,7 +75,14 @@ def test_a_server_that_was_lost_may_come_back_with_another_push(rig: Rig) -> Non
     again = Raw(rig)
     image = rig.image
     again.send(
-        wire.HELLO, role="control", session="def456", sha256=image.sha256, size=image.size, silence=3000, to="n1", nonce="1"
+        wire.HELLO,
+        role="control",
+        session="def456",
+        sha256=image.sha256,
+        size=image.size,
+        silence=3000,
+        to="n1",
+        nonce="1",
     )
     assert again.read().kind == wire.CHALLENGE
     again.send(wire.AUTH, proof="")

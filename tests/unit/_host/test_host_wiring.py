@@ -73,7 +73,11 @@ def test_an_error_names_the_remedy() -> None:
 @pytest.mark.parametrize(
     ("error", "msg", "hint"),
     [
-        (PermissionError(13, "Permission denied", "/etc/x"), "/etc/x: Permission denied", "run the task as root (become)"),
+        (
+            PermissionError(13, "Permission denied", "/etc/x"),
+            "/etc/x: Permission denied",
+            "run the task as root (become)",
+        ),
         (OSError(1, "Operation not permitted"), "Operation not permitted", "run the task as root (become)"),
         (OSError(28, "No space left on device", "/srv/x"), "/srv/x: No space left on device", ""),
         (OSError("odd"), "odd", ""),

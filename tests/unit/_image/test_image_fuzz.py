@@ -128,7 +128,17 @@ def test_noise_is_no_manifest(tmp_path: Path, raw: bytes) -> None:
     assert caught.value.hint == "remove that version and build it again"
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["format", "files", "rootfs", "kernel", "stage1", "path", "size", "sha256", "name"]), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(
+                st.sampled_from(["format", "files", "rootfs", "kernel", "stage1", "path", "size", "sha256", "name"]), x
+            )
+        ),
+    )
+)
 @settings(max_examples=150)
 def test_any_json_is_a_manifest_or_one_error(data: t.Any) -> None:
     text = json.dumps(data)
@@ -161,7 +171,10 @@ def tar() -> bytes:
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, len(tar()) - 1), st.integers(0, 255)), min_size=1, max_size=4), st.integers(0, len(tar())))
+@given(
+    st.lists(st.tuples(st.integers(0, len(tar()) - 1), st.integers(0, 255)), min_size=1, max_size=4),
+    st.integers(0, len(tar())),
+)
 def test_a_damaged_tree_is_a_reading_or_one_error(
     tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[int, int]], cut: int
 ) -> None:
@@ -197,7 +210,9 @@ def test_a_damaged_initramfs_is_a_reading_or_one_error(flips: list[tuple[int, in
         assert str(error)
 
 
-@pytest.mark.parametrize("number", [b"-0000001", b"+0000001", b"0x000001", b"00_00001", b"       1", b"\0\0\0\0\0\0\0\0"])
+@pytest.mark.parametrize(
+    "number", [b"-0000001", b"+0000001", b"0x000001", b"00_00001", b"       1", b"\0\0\0\0\0\0\0\0"]
+)
 @pytest.mark.parametrize("place", [6 + 8 * 6, 6 + 8 * 11])
 def test_a_number_with_a_sign_is_no_number(number: bytes, place: int) -> None:
     raw = bytearray(cpio.render(MEMBERS))
@@ -275,9 +290,7 @@ def test_installed_packages(text: str, names: list[str]) -> None:
 
 @given(st.dictionaries(WORD, WORD, max_size=5))
 def test_packages_come_back(wanted: dict[str, str]) -> None:
-    text = "\n\n".join(
-        "Package: %s\nStatus: install ok installed\nVersion: %s" % pair for pair in wanted.items()
-    )
+    text = "\n\n".join("Package: %s\nStatus: install ok installed\nVersion: %s" % pair for pair in wanted.items())
     assert dpkg.versions(dpkg.parse_status(text)) == dict(sorted(wanted.items()))
 
 
