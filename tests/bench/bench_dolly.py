@@ -213,8 +213,8 @@ def measure(tools: dict[str, tuple[t.Any, t.Any]], options: argparse.Namespace, 
                     used = 1 if name == "link" else count
                     runs = [broadcast(rack, tool, image, digest, folder, used) for _run in range(options.runs)]
                     best = sorted(runs)[len(runs) // 2]
-                    ratios = [seconds / limit if mbit and seconds else 0.0 for seconds in best[:2]]
-                    row = (name, used, "%d Mbit/s" % mbit if mbit else "no limit", best.wall, *ratios)
+                    wall, clock = (seconds / limit if mbit and seconds else 0.0 for seconds in best[:2])
+                    row = (name, used, "%d Mbit/s" % mbit if mbit else "no limit", best.wall, wall, clock)
                     print("%-4s %3d %11s %8.3f %6.3f %17.3f" % row, end="")
                     rest = (size / best.wall / 1e6, best.server, best.node, best.memory)
                     print("%7.1f %6.2f %11.2f %9.1f" % rest, flush=True)

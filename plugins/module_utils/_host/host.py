@@ -16,71 +16,12 @@ import shutil
 import stat
 import subprocess
 import typing as t
-from dataclasses import dataclass
 
 from .errors import ClusterError
 from .files import disk_error, write_batch
+from .protocol import Argv, Completed, File, Host, failure
 
-Argv = t.Sequence[str]
-
-
-@dataclass(frozen=True)
-class File:
-    """Wanted content of one regular file."""
-
-    content: bytes
-    mode: int = 0o644
-
-
-@dataclass(frozen=True)
-class Completed:
-    """A finished command. ``stdout`` and ``stderr`` are text."""
-
-    argv: tuple[str, ...]
-    rc: int
-    stdout: str = ""
-    stderr: str = ""
-
-
-class Host(t.Protocol):
-    """What a core package may do to a machine. ``actions`` lists the argv of each changing command."""
-
-    actions: list[list[str]]
-
-    def run(
-        self,
-        argv: Argv,
-        *,
-        changes: bool = False,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: t.Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        timeout: float | None = None,
-    ) -> Completed: ...
-
-    def which(self, program: str) -> str | None: ...
-
-    def read(self, path: str) -> bytes | None: ...
-
-    def read_from(self, path: str, offset: int, limit: int) -> bytes | None: ...
-
-    def listdir(self, path: str, pattern: str = "*") -> list[str]: ...
-
-    def write_files(self, files: t.Mapping[str, File]) -> None: ...
-
-    def remove(self, path: str) -> None: ...
-
-    def readlink(self, path: str) -> str | None: ...
-
-    def symlink(self, target: str, path: str) -> None: ...
-
-    def mode(self, path: str) -> int | None: ...
-
-
-def _failure(done: Completed) -> ClusterError:
-    tail = (done.stderr or done.stdout).strip().splitlines()[-12:]
-    return ClusterError("%s failed with exit code %d: %s" % (done.argv[0], done.rc, " | ".join(tail)))
+__all__ = ["Argv", "Completed", "File", "Host", "LocalHost", "MemoryHost"]
 
 
 class LocalHost:
@@ -127,7 +68,7 @@ class LocalHost:
             tuple(argv), proc.returncode, proc.stdout.decode("utf-8", "replace"), proc.stderr.decode("utf-8", "replace")
         )
         if check and done.rc != 0:
-            raise _failure(done)
+            raise failure(done)
         return done
 
     def which(self, program: str) -> str | None:
@@ -238,7 +179,7 @@ class MemoryHost:
         rc, stdout, stderr = answer(list(argv)) if callable(answer) else answer
         done = Completed(tuple(argv), rc, stdout, stderr)
         if check and rc != 0:
-            raise _failure(done)
+            raise failure(done)
         return done
 
     def which(self, program: str) -> str | None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Peers at odd moments: who hangs up, repeats, comes late or says the wrong thing, and what stays right all the same."""
+"""Peers at odd moments: who hangs up, repeats, comes late or says a wrong thing, and what stays right all the same."""
 
 from __future__ import annotations
 
