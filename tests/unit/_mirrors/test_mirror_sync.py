@@ -345,13 +345,26 @@ def test_the_lines_of_rsync() -> None:
     found = read_changes(told)
     assert found == {
         "a/": "added",
-        "a/newÃ©.rpm": "added",
+        "a/newé.rpm": "added",
         "a/old.rpm": "deleted",
         "b": "attributes",
         "c": "updated",
         "h => x": "added",
         "l": "added",
     }
+
+
+@pytest.mark.parametrize("name", ["é.rpm", "日本.rpm", "\udce9.rpm", "\\#101.rpm", "a b.rpm"])
+def test_names_of_any_letters_come_and_go(source: Tree, copy: Tree, name: str) -> None:
+    """rsync prints bytes that are no ASCII in its own way; what it tells is deleted by that name."""
+    source.write(PLACE + "/" + name, "x")
+    pull(source, copy)
+    assert copy.content() == source.content()
+    (source.root / PLACE / name).unlink()
+    gone = pull(source, copy)
+    assert gone["syncs"]["x"]["deleted"] == 1
+    assert "deleted %s/%s\n" % (PLACE, name.replace("\udce9", "?")) in gone["diff"][0]["after"]
+    assert copy.content() == source.content() and not pull(source, copy)["changed"]
 
 
 @pytest.mark.parametrize("line", ["x", "0" * 63 + "  a", "0" * 64 + "  /etc/passwd", "0" * 64 + "  a/../../b"])
