@@ -18,11 +18,28 @@ from .. import _errors
 from .._host import errors, files, fileset, host
 from .._host.errors import ClusterError
 from .._media import switch
+from .._sign import cleartext
 from . import listing, model, probe, rsync, stage, sums, sync, tool
 
 TOP = "xtreemos_mirror"
 # Importing them makes Ansible carry them to the target, where this module reads their source.
-CARRIED = (_errors, errors, files, fileset, host, switch, listing, model, probe, rsync, stage, sums, sync, tool)
+CARRIED = (
+    _errors,
+    errors,
+    files,
+    fileset,
+    host,
+    switch,
+    cleartext,
+    listing,
+    model,
+    probe,
+    rsync,
+    stage,
+    sums,
+    sync,
+    tool,
+)
 _MAIN = """\
 import sys
 

@@ -20,7 +20,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.rsync import parse_syncs, read_changes
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.sums import keyring, parse_sums
 from ansible_collections.xtreemos.cluster.plugins.modules.mirror_sync import work
-from ansible_collections.xtreemos.cluster.tests.unit._mirrors.conftest import Key, Tree
+from ansible_collections.xtreemos.cluster.tests.unit._mirrors.conftest import NOW, Key, Tree
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,15 +142,75 @@ def test_wrong_digests_stay_outside(source: Tree, copy: Tree) -> None:
     assert copy.content() == before and copy.hidden() == {".mirror-sync.lock"}
 
 
-@pytest.mark.parametrize("suffix", ["asc", "gpg"])
+@pytest.mark.parametrize("suffix", ["asc", "gpg", "clear"])
 @pytest.mark.parametrize("named", [False, True])
 def test_a_signed_source(source: Tree, copy: Tree, keys: dict[str, Key], suffix: str, named: bool) -> None:
     owner = keys["owner"]
     more = {"pubkey": str(owner.public), **({"key": owner.fingerprint.lower()} if named else {})}
     owner.sign(source, suffix)
     pull(source, copy, **more)
-    assert (copy.root / ("SHA256SUMS." + suffix)).is_file() and whole(copy)
+    assert (copy.root / ("SHA256SUMS." + suffix.replace("clear", "asc"))).is_file() and whole(copy)
     assert not pull(source, copy, **more)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("behind", "1 files do not fit SHA256SUMS: SHA256SUMS .readers"),
+        ("text", "no good signature"),
+        ("stranger", "no good signature"),
+        ("other", "is signed by .* .the key has to be"),
+        ("added", "SHA256SUMS.asc is no signed text"),
+        ("twice", "SHA256SUMS.asc is no signed text"),
+        ("lines", "SHA256SUMS.asc:1 is no line of sha256sum: 'hello'"),
+    ],
+)
+def test_a_text_with_its_signature_that_is_no_good(
+    source: Tree, copy: Tree, keys: dict[str, Key], tmp_path: Path, fault: str, told: str
+) -> None:
+    both = tmp_path / "both.asc"
+    both.write_text(keys["owner"].public.read_text() + keys["stranger"].public.read_text())
+    signed = source.root / "SHA256SUMS.asc"
+    if fault in ("behind", "lines"):
+        # The text tells of a file that is not there, or of nothing; SHA256SUMS itself is another one.
+        now = (source.root / "SHA256SUMS").read_text()
+        source.write("SHA256SUMS", "hello\n" if fault == "lines" else now + "0" * 64 + "  x\n")
+        keys["owner"].sign(source, "clear")
+        source.sums()
+    else:
+        keys["stranger" if fault in ("stranger", "other") else "owner"].sign(source, "clear")
+    text = signed.read_text()
+    changed = {
+        "text": text.replace("updates", "update5"),
+        "added": text.replace("\n\n", "\n\n-hello\n", 1),
+        "twice": text + text,
+    }
+    source.write("SHA256SUMS.asc", changed.get(fault, text))
+    more = {"pubkey": str(both if fault == "other" else keys["owner"].public)}
+    if fault == "other":
+        more["key"] = keys["owner"].fingerprint
+    with pytest.raises(ClusterError, match=told):
+        pull(source, copy, **more)
+    assert not any("media_info" in name or "SHA256SUMS" in name for name in copy.content())
+
+
+def test_a_source_between_its_two_files_is_asked_again(source: Tree, copy: Tree, keys: dict[str, Key]) -> None:
+    """SHA256SUMS.asc is new and SHA256SUMS still the old one: the next round sees both."""
+    keys["owner"].sign(source, "clear")
+    pull(source, copy, pubkey=str(keys["owner"].public))
+    old = (source.root / "SHA256SUMS").read_text()
+    source.fill("2", age=-10)
+    keys["owner"].sign(source, "clear")
+    os.utime(source.root / "SHA256SUMS.asc", (NOW + 10, NOW + 10))
+    new = (source.root / "SHA256SUMS").read_text()
+    source.write("SHA256SUMS", old)
+
+    def settle(number: int, argv: t.Sequence[str]) -> None:
+        if number == 1:
+            source.write("SHA256SUMS", new, -20)
+
+    pull(source, copy, host=Watched(settle), pubkey=str(keys["owner"].public))
+    assert copy.content() == source.content() and whole(copy)
 
 
 @pytest.mark.parametrize(
