@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
-from .._host.files import write_batch
+from .._host.files import sweep, write_batch
 from .._host.host import Host
 from .compose import add_sums, compose, names_of, remembered
 from .compress import decompress
@@ -23,7 +23,6 @@ from .scan import NOTHING, Entry, Overlay, State, parse_state, render_state, sca
 from .switch import Switch
 from .synthesis import split_records
 
-_HALF = re.compile(r".+\.new\.\d+")
 _VERSIONED = re.compile(r"(\d{8}-\d{6})-(.+)")
 
 
@@ -162,15 +161,9 @@ def switch_media(plan: MediaPlan) -> None:
     """Put the new set in place of the old one."""
     switch = Switch(plan.options.folder, plan.options.work)
     switch.repair()
-    _sweep(plan.options.work)
+    sweep(plan.options.work)
     if plan.changed:
         switch.apply(plan.writes, plan.links, plan.drops)
-
-
-def _sweep(work: str) -> None:
-    """Remove the half files of runs that were killed; the caller holds the lock."""
-    for name in filter(_HALF.fullmatch, os.listdir(work) if os.path.isdir(work) else ()):
-        os.unlink(os.path.join(work, name))
 
 
 def remember(plan: MediaPlan) -> None:

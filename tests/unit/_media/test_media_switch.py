@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 import threading
 import typing as t
@@ -20,22 +19,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._media import swi
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.md5sum import md5, parse_md5sum
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.switch import Switch, exchange
 from ansible_collections.xtreemos.cluster.tests.unit._media import samples
-
-# Every call by which the switch changes the disk.
-CALLS = (
-    "link",
-    "symlink",
-    "rename",
-    "replace",
-    "mkdir",
-    "rmdir",
-    "unlink",
-    "fsync",
-    "chmod",
-    "fchmod",
-    "open",
-    "write",
-)
+from ansible_collections.xtreemos.cluster.tests.unit.killing import die_at
 
 
 def no_exchange(_one: str, _other: str) -> None:
@@ -111,32 +95,6 @@ def test_errors_leave_the_old_set(
     assert (folder / "changed").read_bytes() == b"new"
 
 
-def die_at(step: int, work: t.Callable[[], None]) -> bool:
-    """Run ``work`` in a child that is killed before its ``step``-th change of the disk; whether it was."""
-    child = os.fork()
-    if child == 0:
-        left = [step]
-
-        def deadly(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-            def wrapped(*args: t.Any, **more: t.Any) -> t.Any:
-                left[0] -= 1
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **more)
-
-            return wrapped
-
-        for name in CALLS:
-            setattr(os, name, deadly(getattr(os, name)))
-        switching.exchange = deadly(switching.exchange)  # type: ignore[assignment]
-        try:
-            work()
-        finally:
-            os._exit(0)
-    _pid, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
 def check_set(folder: Path) -> int:
     """Number of packages of a medium whose files fit each other."""
     files = folder / "media_info"
@@ -164,7 +122,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap: 
     while True:
         step += 1
         (folder / package.name).write_bytes(package.read_bytes())
-        killed = die_at(step, lambda: t.cast(None, samples.run(folder, **options)))
+        killed = die_at(step, lambda: samples.run(folder, **options), also={"exchange": switching})
         if (folder / "media_info").exists():
             sets.add(check_set(folder))
         else:
