@@ -24,6 +24,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.transaction
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import run as hdlist
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import files, options, package, run, tree
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
+from ansible_collections.xtreemos.cluster.tests.unit.killing import die_at
 
 PASSPHRASE = "correct horse"
 MAIN = "2.1/x86_64/media/main/updates"
@@ -194,6 +195,27 @@ def test_kills_leave_no_wrong_signature(home: Path, tmp_path: Path, name: str) -
     )
     assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
     assert not run(given, sign=signing)["changed"]
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_kills_while_the_digests_are_written(home: Path, tmp_path: Path, step: int) -> None:
+    """Between SHA256SUMS and its signed text, before and after: what is signed is good, and the next run mends."""
+    given, signing = small(tmp_path / "mirror"), sign(home)
+    run(given, sign=signing)
+    package(tmp_path / "in", "foo", arch="x86_64")
+    more = {"from": str(tmp_path / "in"), "to": "main/updates"}
+
+    def of_digests(_source: str, dest: str) -> bool:
+        return os.path.basename(dest) in ("SHA256SUMS", "SHA256SUMS.asc", "timestamp")
+
+    killed = die_at(step, lambda: run(given, sign=signing, **more), calls=("replace",), counts=of_digests)
+    assert killed is (step < 4)
+    assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
+    run(given, sign=signing, **more)
+    root = tmp_path / "mirror/2.1"
+    assert (root / "SHA256SUMS").read_bytes() in (root / "SHA256SUMS.asc").read_bytes()
+    assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
+    assert not run(given, sign=signing)["changed"] and not list(root.glob("*.new.*"))
 
 
 def test_the_digests_and_their_signature_are_one_file(home: Path, tmp_path: Path) -> None:
