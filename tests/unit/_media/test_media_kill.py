@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -40,10 +41,10 @@ def fits(folder: Path) -> set[str]:
     names = {nvra.decode() + ".rpm" for nvra in samples.records(files)}
     if (folder / "repodata").is_dir():
         for data in ET.fromstring((folder / "repodata/repomd.xml").read_bytes()).iter(REPO + "data"):
-            location, digest = data.find(REPO + "location"), data.find(REPO + "checksum")
-            assert location is not None and digest is not None
+            location, checksum = data.find(REPO + "location"), data.find(REPO + "checksum")
+            assert location is not None and checksum is not None
             content = (folder / location.attrib["href"]).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == digest.text
+            assert hashlib.sha256(content).hexdigest() == checksum.text
     return names
 
 
@@ -75,7 +76,7 @@ def killed_everywhere(
         now = tmp_path / "now"
         shutil.copytree(before, now, symlinks=True)
         change(now)
-        killed = die_at(step, lambda now=now: run(now, **options), also=ALSO)
+        killed = die_at(step, functools.partial(run, now, **options), also=ALSO)
         check(now)
         run(now, **options)
         assert seen(now) == wanted, step

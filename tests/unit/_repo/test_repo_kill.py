@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -116,7 +117,7 @@ def test_killed_between_the_steps_too(tmp_path: Path, monkeypatch: pytest.Monkey
     step, repaired, killed = offset, set(), True
     while killed:
         folder = Path(shutil.copytree(template, tmp_path / "now"))
-        killed = die_at(step, lambda folder=folder: run_publish(request(folder), False, LocalHost()))
+        killed = die_at(step, functools.partial(run_publish, request(folder), False, LocalHost()))
         check_media(folder / "mirror")
         repaired.add(run_publish(request(folder), False, LocalHost())["repaired"])
         found = files(folder)

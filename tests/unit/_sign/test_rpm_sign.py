@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import json
 import os
 import re
@@ -511,7 +512,7 @@ def test_killed_at_every_change_of_the_disk(tmp_path: Path, keys: Keys, key_file
         if state == "absent":
             run(place, "present")
         before = contents(place)
-        killed = die_at(step, lambda place=place: run(place, state))
+        killed = die_at(step, functools.partial(run, place, state))
         now = {name: data for name, data in contents(place).items() if not name.startswith(copies.PREFIX)}
         changed = [place / name for name in now if now[name] != before[name]]
         assert set(now) == set(before), step

@@ -145,7 +145,8 @@ def test_a_tree_behind_a_list_whose_first_mirror_is_dead(tmp_path: Path, url: st
 
 
 def test_a_tree_behind_a_password(tmp_path: Path, folder: Path, url: str) -> None:
-    (folder / "secret" / "tree").exists() or (folder / "secret" / "tree").symlink_to(folder / "tree")
+    if not (folder / "secret" / "tree").exists():
+        (folder / "secret" / "tree").symlink_to(folder / "tree")
     tree = {"distrib": True, "url": url.replace("://", "://u:geheim@") + "/secret/tree"}
     result = run(tmp_path, tree)
     assert result["media"]["Main Updates"]["packages"] > 0 and "geheim" not in repr(result)
