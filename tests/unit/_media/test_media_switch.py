@@ -171,3 +171,63 @@ def test_readers_during_many_switches(tmp_path: Path) -> None:
     stop.set()
     reader.join()
     assert not mixed and reads[0]
+
+
+class NoRename:
+    """A C library of before 2014."""
+
+
+@pytest.mark.parametrize("found", [OSError("no library"), NoRename()])
+def test_a_system_that_cannot_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: t.Any) -> None:
+    def load(*_args: t.Any, **_more: t.Any) -> t.Any:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(switching.ctypes, "CDLL", load)
+    with pytest.raises(OSError, match="Function not implemented"):
+        exchange(str(tmp_path), str(tmp_path))
+    folder, switch = make(tmp_path)
+    switch.apply({"changed": b"new"})
+    assert (folder / "changed").read_bytes() == b"new" and os.listdir(tmp_path / ".media_info") == []
+
+
+def test_an_exchange_that_fails_leaves_the_old_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_one: str, _other: str) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(OSError, match="No such file"):
+        exchange(str(tmp_path / "none"), str(tmp_path))
+    folder, switch = make(tmp_path)
+    before = state_of(folder)
+    monkeypatch.setattr(switching, "exchange", refuse)
+    with pytest.raises(ClusterError, match="cannot write %s: Permission denied" % folder):
+        switch.apply({"changed": b"new"})
+    assert state_of(folder) == before and os.listdir(tmp_path / ".media_info") == []
+
+
+@pytest.mark.parametrize("call", ["link", "fsync", "listdir"])
+def test_a_set_of_somebody_else_that_cannot_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """createrepo_c made the new folder; what others put into the old one comes along, or nothing happens."""
+    folder, switch = make(tmp_path)
+    before = state_of(folder)
+
+    def prepare() -> None:
+        os.makedirs(switch.new)
+        Path(switch.new, "changed").write_bytes(b"new")
+
+    def full(*_args: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    prepare()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full)
+        with pytest.raises(ClusterError, match="No space left on device .free space"):
+            switch.take(["kept", "changed"])
+    assert state_of(folder) == before and not os.path.exists(switch.new)
+    prepare()
+    switch.take(["kept", "changed"])
+    switch.commit()
+    assert state_of(folder) == {"kept": b"kept", "changed": b"new"}

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Completed, LocalHost, MemoryHost
+from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors import stage
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.rsync import parse_syncs, read_changes
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.sums import keyring, parse_sums
 from ansible_collections.xtreemos.cluster.plugins.modules.mirror_sync import work
@@ -439,3 +440,67 @@ def test_keys_of_any_bytes(content: bytes) -> None:
         assert keyring(content, "key")
     except ClusterError as error:
         assert "holds no public key" in str(error)
+
+
+def test_a_file_system_that_cannot_exchange(source: Tree, copy: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_one: str, _other: str) -> t.NoReturn:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(stage, "exchange", refuse)
+    pull(source, copy)
+    source.fill("2", age=-10)
+    pull(source, copy)
+    assert copy.content() == source.content() and whole(copy) and copy.hidden() == {".mirror-sync.lock"}
+
+
+@pytest.mark.parametrize("path", ["../outside/x", "a/../../outside/x", "linked/x", ".."])
+def test_nothing_outside_of_the_tree_is_deleted(source: Tree, copy: Tree, tmp_path: Path, path: str) -> None:
+    """Whatever the other end tells."""
+    outside = copy.root.parent / "outside"
+    outside.mkdir(parents=True)
+    (outside / "x").write_text("precious")
+    copy.root.mkdir()
+    (copy.root / "linked").symlink_to(outside)
+    sync = parse_syncs([{"name": "x", "source": str(source.root), "dest": str(copy.root)}])[0]
+    with pytest.raises(ClusterError, match="is not inside of the tree"):
+        stage.delete(sync, [path])
+    assert (outside / "x").read_text() == "precious"
+
+
+def test_what_is_deleted(source: Tree, copy: Tree) -> None:
+    for name in ("a/b/c", "a/d", "full/x"):
+        copy.write(name, "x")
+    (copy.root / "link").symlink_to("full")
+    sync = parse_syncs([{"name": "x", "source": str(source.root), "dest": str(copy.root)}])[0]
+    stage.delete(sync, ["a/", "a/b/", "a/b/c", "a/d", "full/", "link", "gone", "gone/too"])
+    # A folder that holds something more stays.
+    assert set(copy.content()) == {"full/x"} and not (copy.root / "a").exists()
+
+
+def test_folders_that_hold_the_same(tmp_path: Path) -> None:
+    one, other = Tree(tmp_path / "one"), Tree(tmp_path / "other")
+    for name in ("a", "b"):
+        one.write(name, name)
+        other.root.mkdir(exist_ok=True)
+        os.link(one.root / name, other.root / name)
+        (one.root / ("l" + name)).symlink_to(name)
+        (other.root / ("l" + name)).symlink_to(name)
+    same = lambda: stage._same(str(one.root), str(other.root))  # noqa: E731
+    assert same() and not stage._same(str(one.root), str(tmp_path / "none"))
+    (other.root / "la").unlink()
+    (other.root / "la").symlink_to("b")
+    assert not same()
+    (other.root / "la").unlink()
+    other.write("la", "a")
+    assert not same()
+    (other.root / "la").unlink()
+    assert not same()
+
+
+def test_packages_that_are_lost_on_the_way(source: Tree, copy: Tree) -> None:
+    """SHA256SUMS may speak of packages too: none is believed to be there without a look."""
+    rows = (source.root / "SHA256SUMS").read_text()
+    source.write("SHA256SUMS", rows + "%s  %s/foo-1.rpm\n" % ("0" * 64, PLACE))
+    with pytest.raises(ClusterError, match="1 files do not fit SHA256SUMS: .*foo-1.rpm .readers still see"):
+        pull(source, copy)
+    assert not (copy.root / PLACE / "media_info").exists()
