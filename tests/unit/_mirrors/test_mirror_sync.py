@@ -485,7 +485,10 @@ def test_folders_that_hold_the_same(tmp_path: Path) -> None:
         os.link(one.root / name, other.root / name)
         (one.root / ("l" + name)).symlink_to(name)
         (other.root / ("l" + name)).symlink_to(name)
-    same = lambda: stage._same(str(one.root), str(other.root))  # noqa: E731
+
+    def same() -> bool:
+        return stage._same(str(one.root), str(other.root))
+
     assert same() and not stage._same(str(one.root), str(tmp_path / "none"))
     (other.root / "la").unlink()
     (other.root / "la").symlink_to("b")
