@@ -10,7 +10,7 @@ module: detached_sign
 short_description: Keep a signature beside each of some files
 version_added: 0.2.0
 description:
-  - Writes C(<file>.asc) beside each file, as clients want it of C(repomd.xml), C(MD5SUM) or C(SHA256SUMS).
+  - Writes C(<file>.asc) beside each file, as clients want it of C(repomd.xml) or C(MD5SUM).
   - A file is signed again only when the signature that is there does not verify with O(key). Both that and each new
     signature are judged by C(gpg) in a folder of its own that holds this key alone; a signature takes its place when it
     is right.

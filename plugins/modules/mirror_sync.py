@@ -15,7 +15,8 @@ description:
     source no longer has is deleted last. So a reader never sees metadata without packages.
   - When the source changes meanwhile it is fetched again, up to four times, before readers see anything of it.
   - C(SHA256SUMS) of the source is checked when there is one. With O(syncs[].pubkey) it has to be there and signed, and
-    nothing of a source that fails becomes visible.
+    nothing of a source that fails becomes visible. C(SHA256SUMS.asc) may be a signature or the signed text itself, as
+    M(xtreemos.cluster.rpm_publish) writes it.
   - One run at a time works on a tree (flock). A run that is killed leaves the old state or a part of the new packages,
     and the next run goes on from there.
   - Hidden files (C(.*)) are work in progress and do not travel. Links that lead out of the tree are left out.

@@ -125,8 +125,9 @@ options:
         default: [sendmail, -t, -oi]
   sign:
     description:
-      - The key that signs the metadata, C(MD5SUM) and C(repomd.xml) of the media and C(SHA256SUMS), each with a
-        C(.asc) beside it. The signature of a medium comes into the tree in one step with what it is of.
+      - The key that signs the metadata. C(MD5SUM) and C(repomd.xml) of the media get a C(.asc) beside them, which comes
+        into the tree in one step with what it is of.
+      - C(SHA256SUMS.asc) is the text of C(SHA256SUMS) with its signature in one file.
       - Without it the metadata that change have no signature, and an old one is removed.
     type: dict
     suboptions:

@@ -85,7 +85,7 @@ class Mirror:
         self.url = "http://127.0.0.1:%d" % self.port
         self.tree = self.root / "xtreemos" / "2.1"
         self._daemons: list[subprocess.Popen[bytes]] = []
-        for name in ("log", "run", "roots"):
+        for name in ("log", "run", "roots", "dnf-client", "urpmi-client"):
             (folder / name).mkdir(parents=True)
         # nginx drops root's rights, and what it serves has to be reachable.
         for place in (folder, *folder.parents[:2]):
@@ -112,7 +112,32 @@ class Mirror:
             "mirror_host_trees": [{**tree, "media": media, "incoming": [incoming]}],
         }
         (self.folder / "inside.json").write_text(json.dumps({**places, "__mirror_host_services": []}))
-        return {"mirror_hosts": {"hosts": {"mirror": variables}}}
+        return {"mirror_hosts": {"hosts": {"mirror": variables}}, **self._clients()}
+
+    def _clients(self) -> dict[str, t.Any]:
+        """A client of dnf and one of urpmi, each a folder with the key of the mirror."""
+        local = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
+        key = "{{ lookup('ansible.builtin.file', '%s/RPM-GPG-KEY') }}" % self.root
+        testing = {"baseurl": "%s/xtreemos/2.1/$basearch/media/main/testing" % self.url, "repo_gpgcheck": True}
+        dnf = {
+            "dnf_client_root": str(self.folder / "dnf-client"),
+            "dnf_client_trees": [{"url": self.url, "name": "xtreemos", "version": "2.1"}],
+            "dnf_client_repositories": [
+                {"id": "extra", "name": "Of the tests", "priority": 50, **testing},
+                {"id": "later", "enabled": False, **testing},
+            ],
+            "dnf_client_key": key,
+        }
+        urpmi = {
+            "urpmi_client_root": str(self.folder / "urpmi-client"),
+            "urpmi_client_tree": self.url + "/xtreemos/2.1/x86_64",
+            "urpmi_client_key": key,
+            "urpmi_client_state": "latest",
+        }
+        return {
+            "dnf_clients": {"hosts": {"dnf-client": {**local, **dnf, "ansible_become": False}}},
+            "urpmi_clients": {"hosts": {"urpmi-client": {**local, **urpmi, "ansible_become": False}}},
+        }
 
     def _ansible(self, tool: str, *words: str, fails: bool = False) -> str:
         env = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
@@ -120,11 +145,11 @@ class Mirror:
         argv: list[str | Path] = [Path(sys.executable).parent / tool, "-i", self.folder / "hosts.yml", *words]
         return run(*argv, env=env, fails=fails)
 
-    def play(self, name: str, *words: str, fails: bool = False) -> tuple[str, int]:
-        """Output of a playbook and the number of its changes."""
+    def play(self, name: str, *words: str, host: str = "mirror", fails: bool = False) -> tuple[str, int]:
+        """Output of a playbook and the number of its changes on ``host``."""
         inside = "@%s" % (self.folder / "inside.json")
         output = self._ansible("ansible-playbook", "playbooks/%s.yml" % name, "-e", inside, *words, fails=fails)
-        found = re.search(r"^mirror .*changed=(\d+)", output, re.MULTILINE)
+        found = re.search(r"^%s .*changed=(\d+)" % host, output, re.MULTILINE)
         assert found, output
         return output, int(found.group(1))
 
@@ -186,6 +211,17 @@ class Mirror:
         return run(
             "dnf", *fixed, "--setopt=install_weak_deps=False", "--setopt=reposdir=%s" % repos, *words, fails=fails
         )
+
+    def dnf_client(self, root: str, *words: str) -> str:
+        """dnf with the files that the role wrote, in /etc as on a machine of its own; it installs below a root folder.
+
+        They lie over this machine's /etc in a name space that ends with dnf.
+        """
+        script = 'mount -t overlay overlay -o "lowerdir=$0:/etc" /etc && exec dnf "$@"'
+        fixed = ["-y", "--installroot=%s" % (self.folder / "roots" / root), "--releasever=2.1", "--forcearch=x86_64"]
+        user = ["--map-root-user"] if os.geteuid() else []
+        argv = ["unshare", "--mount", "--propagation", "private", *user, "sh", "-c", script]
+        return run(*argv, self.folder / "dnf-client/etc", *fixed, "--setopt=install_weak_deps=False", *words)
 
     def solve(self, section: str, name: str) -> str:
         """What urpmi's own data make of a name: packages, by libsolv's reader of the synthesis."""

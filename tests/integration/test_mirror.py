@@ -68,6 +68,42 @@ def test_dnf_installs_with_both_checks_on(mirror: Mirror) -> None:
     assert settings.count("\ngpgcheck=1") == settings.count("\nrepo_gpgcheck=1") == settings.count("\n[") == 3
 
 
+def test_dnf_takes_what_the_role_dnf_client_writes(mirror: Mirror) -> None:
+    """No option that leads to other files or keys than those in /etc of the client."""
+    output, changes = mirror.play("media_clients", "--limit", "dnf-client", host="dnf-client")
+    assert changes == 1, output
+    output, changes = mirror.play("media_clients", "--limit", "dnf-client", host="dnf-client")
+    assert changes == 0, output
+    told = mirror.dnf_client("own", "repolist", "--all")
+    assert {line.split()[0]: line.split()[-1] for line in told.splitlines() if "main" in line or "tests" in line} == {
+        "xtreemos-main-release": "enabled",
+        "xtreemos-main-updates": "enabled",
+        "extra": "enabled",
+    }
+    assert [line.split()[-1] for line in told.splitlines() if line.startswith("later")] == ["disabled"]
+    told = mirror.dnf_client("own", "install", "hello", "other")
+    # Asked for once per repository that has signed metadata, and once for the packages.
+    assert told.count(" From       : /etc/pki/rpm-gpg/RPM-GPG-KEY-xtreemos\n") == 4, told
+    root = mirror.folder / "roots/own"
+    assert (root / "usr/share/hello/line").read_text() == "hello 1.0\n"
+    # From the repository without a tree.
+    assert (root / "usr/share/other/line").exists()
+
+
+def test_the_role_urpmi_client_takes_the_tree_from_the_server(mirror: Mirror) -> None:
+    output, changes = mirror.play("media_clients", "--limit", "urpmi-client", host="urpmi-client")
+    assert changes == 1, output
+    output, changes = mirror.play("media_clients", "--limit", "urpmi-client", host="urpmi-client")
+    assert changes == 0, output
+    etc, stored = (mirror.folder / "urpmi-client" / place for place in ("etc/urpmi", "var/lib/urpmi"))
+    url = mirror.url + "/xtreemos/2.1/x86_64/media/main/updates"
+    assert "Main\\ Updates %s {" % url in (etc / "urpmi.cfg").read_text()
+    published = mirror.tree / "x86_64/media/main/updates/media_info/synthesis.hdlist.cz"
+    assert (stored / "Main Updates/synthesis.hdlist.cz").read_bytes() == published.read_bytes()
+    keys = run("rpm", "--root", mirror.folder / "urpmi-client", "-q", "gpg-pubkey")
+    assert keys.startswith("gpg-pubkey-")
+
+
 def test_testing_is_known_but_not_used(mirror: Mirror) -> None:
     assert "No match for argument: other" in mirror.dnf("good", "install", "other", fails=True)
     mirror.dnf("good", "--enablerepo=xtreemos-main-testing", "install", "other")
@@ -104,11 +140,12 @@ def test_another_mirror_pulls_what_the_key_vouches_for(mirror: Mirror) -> None:
     assert "SUCCESS" in mirror.call("mirror_sync", syncs=[sync])
     theirs, ours = (_files(place) for place in (mirror.tree, dest))
     assert ours == theirs
-    sums = (mirror.tree / "SHA256SUMS").read_bytes()
-    (mirror.tree / "SHA256SUMS").write_bytes(sums.replace(b"0", b"1", 1))
-    assert "no good signature" in mirror.call("mirror_sync", syncs=[sync], fails=True)
-    assert _files(dest) == theirs
-    (mirror.tree / "SHA256SUMS").write_bytes(sums)
+    for name, told in (("SHA256SUMS", "do not fit SHA256SUMS"), ("SHA256SUMS.asc", "no good signature")):
+        sums = (mirror.tree / name).read_bytes()
+        (mirror.tree / name).write_bytes(sums.replace(b"main", b"mine", 1))
+        assert told in mirror.call("mirror_sync", syncs=[sync], fails=True)
+        assert _files(dest) == theirs
+        (mirror.tree / name).write_bytes(sums)
 
 
 def _files(place: Path) -> dict[str, bytes]:

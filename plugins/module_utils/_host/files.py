@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import time
 import typing as t
 
@@ -18,6 +19,7 @@ from .errors import ClusterError
 
 # One sync of the whole machine is cheaper than this many single ones.
 _SYNC_ALL_FROM = 64
+_HALF = re.compile(r"(.+)\.new\.\d+")
 
 
 def _write_beside(path: str, content: bytes, mode: int, sync: bool) -> str:
@@ -83,6 +85,18 @@ def write_batch(items: t.Iterable[tuple[str, bytes, int]]) -> None:
         with contextlib.suppress(OSError):
             os.unlink("%s.new.%d" % (path, os.getpid()))
         raise disk_error(path, error)
+
+
+def sweep(folder: str, names: t.Container[str] | None = None) -> None:
+    """Remove what killed writers left of files in a folder: of all, or of ``names``.
+
+    The caller holds whatever keeps other writers away.
+    """
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        found = _HALF.fullmatch(name)
+        if found and (names is None or found.group(1) in names):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
 
 
 def sha256_file(path: str) -> str:

@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._host.errors import ClusterError
+from .._host.files import sweep
 from .._host.fileset import FilePlan, apply_files, plan_files
 from .._host.host import File, Host
 from .md5sum import render_md5sum
@@ -26,6 +27,7 @@ from .options import HDLIST, MD5SUM, PUBKEY, SIGNATURE, SYNTHESIS, WORK, Options
 from .switch import Switch
 
 CFG, HDLISTS, FILE_DEPS = "media.cfg", "hdlists", "file-deps"
+VERSION, PRODUCT_ID = "VERSION", "product.id"
 _LINK = re.compile(r"(synthesis\.)?hdlist_.+|pubkey_.+|synthesis.+")
 _PRODUCT = ("vendor", "distribution", "type", "version", "branch", "release", "arch", "product")
 # Keys that only product.id uses: a tree that sets none of them has none.
@@ -184,7 +186,7 @@ def plan_top(tree: Tree, plans: t.Mapping[str, MediaPlan], host: Host) -> TopPla
     present = host.listdir(tree.folder)
     old = {name: host.readlink(os.path.join(tree.folder, name)) for name in present}
     newest = max((entry.mtime for plan in plans.values() for entry in plan.state.packages), default=0) // 10**9
-    root = {"VERSION": render_version(tree.cfg, newest), "product.id": render_product_id(tree.cfg)}
+    root = {VERSION: render_version(tree.cfg, newest), PRODUCT_ID: render_product_id(tree.cfg)}
     wanted = {os.path.join(tree.path, name): File(content) for name, content in root.items() if content}
     writes = {
         name: content
@@ -203,7 +205,8 @@ def plan_top(tree: Tree, plans: t.Mapping[str, MediaPlan], host: Host) -> TopPla
 
 
 def apply_top(plan: TopPlan, host: Host) -> None:
-    """Switch media/media_info, then write the files at the root."""
+    """Switch media/media_info, then write the files at the root; the caller holds the lock of the tree."""
+    sweep(plan.tree.path, (VERSION, PRODUCT_ID))
     if plan.writes or plan.links or plan.drops:
         Switch(plan.tree.folder, plan.tree.work).apply(plan.writes, plan.links, plan.drops)
     apply_files(plan.root, host)

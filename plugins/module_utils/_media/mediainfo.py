@@ -9,23 +9,20 @@ from __future__ import annotations
 import os
 import re
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
-from .._host.files import write_batch
+from .._host.files import sweep, write_batch
 from .._host.host import Host
-from .compress import compress, decompress
-from .gather import How, Medium, Part, gather
-from .md5sum import md5, render_md5sum
-from .options import HDLIST, MD5SUM, OWNED, PUBKEY, SIGNATURE, SYNTHESIS, XML, Options
+from .compose import add_sums, compose, names_of, remembered
+from .compress import decompress
+from .md5sum import md5
+from .options import MD5SUM, OWNED, PUBKEY, SIGNATURE, SYNTHESIS, Options
 from .previous import Previous, nvra_of
 from .scan import NOTHING, Entry, Overlay, State, parse_state, render_state, scan
 from .switch import Switch
 from .synthesis import split_records
-from .xmlinfo import render_xml
 
-_HALF = re.compile(r".+\.new\.\d+")
 _VERSIONED = re.compile(r"(\d{8}-\d{6})-(.+)")
 
 
@@ -53,14 +50,10 @@ class MediaPlan:
         """NVRAs that were added, removed, or are another build than before."""
         old, new = self.before, self.after
         return {
-            "added": _sorted(new.keys() - old.keys()),
-            "removed": _sorted(old.keys() - new.keys()),
-            "updated": _sorted(nvra for nvra in new.keys() & old.keys() if new[nvra] != old[nvra]),
+            "added": names_of(new.keys() - old.keys()),
+            "removed": names_of(old.keys() - new.keys()),
+            "updated": names_of(nvra for nvra in new.keys() & old.keys() if new[nvra] != old[nvra]),
         }
-
-
-def _sorted(names: t.Iterable[bytes]) -> list[str]:
-    return sorted(name.decode("utf-8", "replace") for name in names)
 
 
 def _current(folder: str, host: Host) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -85,41 +78,6 @@ def _texts(files: t.Mapping[str, bytes], host: Host) -> dict[bytes, bytes]:
         return {nvra_of(text): text for text in split_records(content)}
     except ClusterError:
         return {}
-
-
-def _checked(medium: Medium, options: Options) -> None:
-    """Bad packages and two files with one NVRA end the run before anything is written."""
-    if medium.bad and not options.skip_bad:
-        reasons = "; ".join(medium.bad[name] for name in sorted(medium.bad))
-        raise ClusterError(
-            "%d of the packages cannot be used: %s" % (len(medium.bad), reasons),
-            "fetch or build them again, or leave them out with bad_packages=skip",
-        )
-    seen: dict[bytes, list[str]] = {}
-    for part in medium.parts:
-        seen.setdefault(part.known.nvra, []).append(part.entry.file)
-    twice = ["%s is in %s" % (_sorted([nvra])[0], " and ".join(files)) for nvra, files in seen.items() if files[1:]]
-    if twice:
-        raise ClusterError("%s: %s" % (options.path, "; ".join(sorted(twice))), "keep one file of each package")
-
-
-def _warnings(parts: t.Sequence[Part], bad: t.Mapping[str, str]) -> tuple[str, ...]:
-    rows = [line for part in parts for line in part.told]
-    for part in parts:
-        nvra = part.known.nvra.decode("utf-8", "replace")
-        if part.entry.stem != nvra:
-            rows.append("%s holds %s; urpmi clients will ask for %s.rpm" % (part.entry.file, nvra, nvra))
-    return tuple(rows + ["left out: " + reason for _file, reason in sorted(bad.items())])
-
-
-def _files(medium: Medium, options: Options, host: Host, pool: ThreadPoolExecutor) -> dict[str, bytes]:
-    jobs = {SYNTHESIS: pool.submit(compress, b"".join(p.text for p in medium.parts), options.synthesis, host)}
-    for kind in options.kinds:
-        document = render_xml([part.elements[kind] for part in medium.parts if part.elements[kind]])
-        jobs[XML[kind]] = pool.submit(compress, document, options.xml, host)
-    files = {} if medium.hdlist is None else {HDLIST: medium.hdlist}
-    files.update({name: job.result() for name, job in jobs.items()})
-    return files
 
 
 def _links(
@@ -180,40 +138,22 @@ def _plan(
     links: t.Mapping[str, str],
     overlay: Overlay,
 ) -> MediaPlan:
-    marks = (options.kinds, options.hdlist, options.file_deps, options.line_limit, options.weak_tag)
-    how = How(options.path, *marks, overlay.adds)
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        medium = gather(how, entries, pool, state.packages, previous, state.required, state.told)
-        _checked(medium, options)
-        files = _files(medium, options, host, pool)
+    medium, files = compose(options, entries, state, previous, overlay, host)
     wanted_links = _links(files, now, links, options)
-    targets = {**{name: name for name in files}, **wanted_links}
-    files[MD5SUM] = render_md5sum({name: md5(files[target]) for name, target in targets.items()})
-    if options.pubkey is not None:
-        files[PUBKEY] = options.pubkey
-    warnings = _warnings(medium.parts, medium.bad)
-    told = {_sorted([part.known.nvra])[0]: part.told for part in medium.parts if part.told}
-    new = State(
-        options.text(),
-        {name: md5(content) for name, content in files.items() if name != PUBKEY},
-        {part.entry: part.known for part in medium.parts},
-        {entry: medium.bad[entry.file] for entry in entries if entry.file in medium.bad},
-        medium.required,
-        {**told, "": warnings},
-        state.repodata,
-    )
+    add_sums(files, wanted_links, options)
+    new = remembered(medium, files, entries, options, state)
     return MediaPlan(
         options,
         new,
-        False,
-        {name: content for name, content in files.items() if now.get(name) != content},
-        {name: target for name, target in wanted_links.items() if links.get(name) != target},
-        _drops(files, now, links.keys() - wanted_links, options, host),
-        _texts(now, host),
-        {part.known.nvra: part.text for part in medium.parts},
-        len(medium.parts),
-        medium.bad,
-        warnings,
+        known=False,
+        writes={name: content for name, content in files.items() if now.get(name) != content},
+        links={name: target for name, target in wanted_links.items() if links.get(name) != target},
+        drops=_drops(files, now, links.keys() - wanted_links, options, host),
+        before=_texts(now, host),
+        after={part.known.nvra: part.text for part in medium.parts},
+        packages=len(medium.parts),
+        skipped=medium.bad,
+        warnings=tuple(new.told[""]),
     )
 
 
@@ -221,15 +161,9 @@ def switch_media(plan: MediaPlan) -> None:
     """Put the new set in place of the old one."""
     switch = Switch(plan.options.folder, plan.options.work)
     switch.repair()
-    _sweep(plan.options.work)
+    sweep(plan.options.work)
     if plan.changed:
         switch.apply(plan.writes, plan.links, plan.drops)
-
-
-def _sweep(work: str) -> None:
-    """Remove the half files of runs that were killed; the caller holds the lock."""
-    for name in filter(_HALF.fullmatch, os.listdir(work) if os.path.isdir(work) else ()):
-        os.unlink(os.path.join(work, name))
 
 
 def remember(plan: MediaPlan) -> None:

@@ -18,6 +18,7 @@ from .. import _errors
 from .._host import errors, files, fileset, host, protocol
 from .._host.errors import ClusterError
 from .._media import switch
+from .._sign import cleartext
 from . import listing, model, probe, rsync, stage, sums, sync, tool
 
 TOP = "xtreemos_mirror"
@@ -30,6 +31,7 @@ CARRIED = (
     protocol,
     host,
     switch,
+    cleartext,
     listing,
     model,
     probe,

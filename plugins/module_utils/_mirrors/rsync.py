@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _REMOTE = re.compile(r"rsync://[A-Za-z0-9.\[\]_:@-]+/[^\s]+|([A-Za-z0-9._-]+@)?[
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _CHANGE = re.compile(r"(\*deleting  |[<>ch.][fdLDS][a-zA-Z.+? ]{9}) (.*)")
 # How rsync prints bytes of names that are no letters here.
-_OCTAL = re.compile(r"\\#([0-7]{3})")
+_OCTAL = re.compile(rb"\\#([0-7]{3})")
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,12 @@ def removal(sync: Sync) -> list[str]:
     return [*words, *_left_out(sync), sync.source + "/", sync.dest + "/"]
 
 
+def _name(told: str) -> str:
+    """A name as the file system has it."""
+    data = _OCTAL.sub(lambda one: bytes([int(one.group(1), 8) & 255]), os.fsencode(told))
+    return os.fsdecode(data)
+
+
 def read_changes(output: str) -> dict[str, str]:
     """Path to what happens (added, updated, deleted, attributes), of the lines that rsync prints."""
     found: dict[str, str] = {}
@@ -186,7 +193,7 @@ def read_changes(output: str) -> dict[str, str]:
         match = _CHANGE.fullmatch(line)
         if not match or match.group(2) in ("./", ""):
             continue
-        code, path = match.group(1), _OCTAL.sub(lambda one: chr(int(one.group(1), 8)), match.group(2))
+        code, path = match.group(1), _name(match.group(2))
         if code.startswith("*"):
             found[path] = "deleted"
         elif "+++" in code:

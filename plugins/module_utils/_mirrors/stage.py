@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import typing as t
@@ -32,15 +33,25 @@ def signature_of(folder: str) -> str:
 
 
 def read_sums(sync: Sync, folder: str, host: Host) -> dict[str, str]:
-    """The digests in a folder, their signature verified when a key is given; empty without key and file."""
+    """The digests in a folder, their signature verified when a key is given; empty without key and file.
+
+    Where the signature stands in the text itself, that text tells, and SHA256SUMS is one of the files that have to fit.
+    """
     path = os.path.join(folder, NAME)
     content = host.read(path)
     if content is None:
         if sync.pubkey:
             raise ClusterError("sync %s: the source has no %s" % (sync.name, NAME), "nothing was published")
         return {}
-    if sync.pubkey:
-        check_signature(host, sync.pubkey, sync.key, signature_of(folder), path)
+    if not sync.pubkey:
+        return _parsed(content, path)
+    signed = check_signature(host, sync.pubkey, sync.key, signature_of(folder), path)
+    if signed is None:
+        return _parsed(content, path)
+    return {**_parsed(signed, signature_of(folder)), NAME: hashlib.sha256(signed).hexdigest()}
+
+
+def _parsed(content: bytes, path: str) -> dict[str, str]:
     return parse_sums(content.decode("utf-8", "replace"), path)
 
 

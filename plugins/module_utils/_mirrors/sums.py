@@ -20,6 +20,7 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.files import sha256_file
 from .._host.host import File, Host
+from .._sign.cleartext import is_clear, parse_clear
 
 NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -73,7 +74,7 @@ def keyring(content: bytes, path: str) -> bytes:
     return keys
 
 
-def _judge(host: Host, ring: str, signature: str, signed: str) -> list[str]:
+def _judge(host: Host, ring: str, signature: str, signed: str, name: str) -> list[str]:
     """Fingerprints that made a good signature: of the key that signed and of its primary key."""
     program = host.which("gpgv") or host.which("gpgv2")
     if program is None:
@@ -84,24 +85,36 @@ def _judge(host: Host, ring: str, signature: str, signed: str) -> list[str]:
     valid = [words for words in lines if words[1] == "VALIDSIG"]
     if done.rc != 0 or "GOODSIG" not in good or not valid:
         told = [line for line in done.stderr.splitlines() if "Signature made" not in line and line.strip()]
-        raise ClusterError("%s: no good signature: %s" % (signed, " | ".join(told[-2:])), "nothing was published")
+        raise ClusterError("%s: no good signature: %s" % (name, " | ".join(told[-2:])), "nothing was published")
     return [name.lower() for words in valid for name in (words[2], words[-1])]
 
 
-def check_signature(host: Host, pubkey: str, key: str, signature: str, signed: str) -> None:
-    """ClusterError unless a key of the file ``pubkey`` signed; with ``key``, the one with this fingerprint."""
-    content = host.read(pubkey)
-    if content is None:
-        raise ClusterError("%s does not exist" % pubkey, "put the public key of the source there")
-    if host.read(signature) is None:
-        raise ClusterError("%s is not signed" % signed, "the source has to offer %s" % os.path.basename(signature))
-    folder = tempfile.mkdtemp(prefix="mirror-sync-")
-    try:
-        ring = os.path.join(folder, "ring.gpg")
-        host.write_files({ring: File(keyring(content, pubkey), 0o600)})
-        names = _judge(host, ring, signature, signed)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _demand_key(names: t.Sequence[str], key: str, signed: str) -> None:
     wanted = key.lower().replace(" ", "")
     if wanted and not any(name == wanted for name in names):
         raise ClusterError("%s is signed by %s" % (signed, names[0]), "the key has to be %s" % key)
+
+
+def check_signature(host: Host, pubkey: str, key: str, signature: str, signed: str) -> bytes | None:
+    """ClusterError unless a key of the file ``pubkey`` signed; with ``key``, the one with this fingerprint.
+
+    The file ``signature`` is one of the file ``signed``, or a text with its own signature, which is returned then.
+    """
+    content = host.read(pubkey)
+    if content is None:
+        raise ClusterError("%s does not exist" % pubkey, "put the public key of the source there")
+    data = host.read(signature)
+    if data is None:
+        raise ClusterError("%s is not signed" % signed, "the source has to offer %s" % os.path.basename(signature))
+    text, armored = parse_clear(data, signature) if is_clear(data) else (None, data)
+    folder = tempfile.mkdtemp(prefix="mirror-sync-")
+    try:
+        ring, apart = os.path.join(folder, "ring.gpg"), os.path.join(folder, "signature")
+        host.write_files({ring: File(keyring(content, pubkey), 0o600), apart: File(armored, 0o600)})
+        if text is not None:
+            host.write_files({os.path.join(folder, NAME): File(text[:-1], 0o600)})
+        names = _judge(host, ring, apart, signed if text is None else os.path.join(folder, NAME), signed)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _demand_key(names, key, signed)
+    return text

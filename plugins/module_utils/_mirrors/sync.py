@@ -39,6 +39,11 @@ _HINTS = {
 _VANISHED = 24
 
 
+def _shown(path: str) -> str:
+    """A name for people: bytes that are no UTF-8 become ``?``."""
+    return path.encode("utf-8", "replace").decode("utf-8")
+
+
 @dataclass(frozen=True)
 class SyncPlan:
     """What differs, by path; ``actions`` are the commands that carry it over; ``unknown`` without rsync."""
@@ -58,7 +63,7 @@ class SyncPlan:
         return {"changed": self.changed, **{kind: counts.get(kind, 0) for kind in kinds}}
 
     def diff(self, limit: int = 200) -> dict[str, str]:
-        lines = ["%s %s\n" % (kind, path) for path, kind in self.changes.items()]
+        lines = ["%s %s\n" % (kind, _shown(path)) for path, kind in self.changes.items()]
         more = ["%d more\n" % (len(lines) - limit)] if len(lines) > limit else []
         where = "%s: %s" % (self.sync.name, self.sync.dest)
         return {"before_header": where, "after_header": where, "before": "", "after": "".join(lines[:limit] + more)}

@@ -25,7 +25,7 @@ from .._media.scan import Overlay, State, scan
 from .._media.settle import settled
 from .._sign.pen import Pen
 from .layout import Folder, Layout, foreign, mediacfg_text
-from .signing import SUMS, add_signatures, beside
+from .signing import SUMS, add_signatures, beside, signature
 
 TIMESTAMP = "timestamp"
 
@@ -209,7 +209,7 @@ def apply_metadata(found: Metadata, host: Host, pen: Pen | None = None) -> None:
         apply_top(top, host)
     if pen is not None:
         content = {path: host.read(path) or b"" for path in found.resign}
-        host.write_files({beside(path): File(pen.sign(data, path)) for path, data in content.items()})
+        host.write_files({beside(path): File(signature(pen, data, path)) for path, data in content.items()})
 
 
 def _summed(layout: Layout) -> list[str]:
@@ -235,8 +235,8 @@ def write_sums(layout: Layout, host: Host, now: float, pen: Pen | None = None) -
     """SHA256SUMS with its signature or with none, then the time by which mirrors know how old they are."""
     plan, path = plan_sums(layout, host), layout.path(SUMS)
     if plan.changed:
-        signature = {beside(path): File(pen.sign(plan.writes[path].content, path))} if pen else {}
+        signed = {beside(path): File(signature(pen, plan.writes[path].content, path))} if pen else {}
         if not pen:
             host.remove(beside(path))
-        host.write_files({**signature, **plan.writes})
+        host.write_files({**signed, **plan.writes})
     host.write_files({layout.path(TIMESTAMP): File(b"%d\n" % int(now))})

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from .._host.errors import ClusterError
 from .._rpm.evr import compare_evr
 from .layout import BINARY, DEBUG, SOURCE, Folder, Layout
-from .units import Package, Unit, choose, newest, read_folder, read_target, same_content, units_of
+from .memory import Memory
+from .units import Package, Unit, choose, newest, read_folder, same_content, units_of
 
 
 @dataclass
@@ -120,7 +121,7 @@ def _supersede(
         _drop(layout, moves, row, "%s/%s" % (folder.rel, package.file), options["on_old"])
 
 
-def _sources(layout: Layout, options: t.Mapping[str, t.Any]) -> tuple[list[Package], dict[str, str]]:
+def _sources(layout: Layout, options: t.Mapping[str, t.Any], memory: Memory) -> tuple[list[Package], dict[str, str]]:
     """The packages on offer, and for those of a section the paths below PATH/VERSION by path."""
     place = options["from"]
     if os.path.isabs(place):
@@ -130,17 +131,17 @@ def _sources(layout: Layout, options: t.Mapping[str, t.Any]) -> tuple[list[Packa
     layout.check_target(place, "from")
     if place == options["to"]:
         raise ClusterError("from and to are both %s" % place, "packages move from one section to another")
-    rows = read_target(layout, place)
+    rows = memory.section(place)
     paths = {one.path: "%s/%s" % (folder.rel, one.file) for folder, found in rows.items() for one in found}
     return [one for found in rows.values() for one in found], paths
 
 
-def plan_publish(layout: Layout, options: t.Mapping[str, t.Any]) -> Moves:
+def plan_publish(layout: Layout, options: t.Mapping[str, t.Any], memory: Memory) -> Moves:
     """Every move that publishing needs; reads headers, writes nothing."""
     layout.check_target(options["to"], "to")
-    packages, rels = _sources(layout, options)
+    packages, rels = _sources(layout, options, memory)
     units = units_of(packages)
-    there = read_target(layout, options["to"]) if units or options["packages"] else {}
+    there = memory.section(options["to"]) if units or options["packages"] else {}
     known = units_of(package for found in there.values() for package in found)
     moves = Moves()
     for unit in choose(units, options["packages"], known, options["from"]):
@@ -168,10 +169,10 @@ def _leave(
             moves.incoming.append(package.path)
 
 
-def plan_withdraw(layout: Layout, options: t.Mapping[str, t.Any]) -> Moves:
+def plan_withdraw(layout: Layout, options: t.Mapping[str, t.Any], memory: Memory) -> Moves:
     """Every move that takes packages out of a section; those that are gone are no error."""
     layout.check_target(options["to"], "to")
-    there = read_target(layout, options["to"])
+    there = memory.section(options["to"])
     units = units_of(package for found in there.values() for package in found)
     moves = Moves()
     for word in options["packages"]:

@@ -16,6 +16,7 @@ from .._host.host import Host
 from .._sign.pen import Pen
 from . import announce, gates
 from .layout import Layout, parse_layout
+from .memory import Memory
 from .metadata import TIMESTAMP, Metadata, plan_metadata
 from .plan import Moves, plan_publish, plan_withdraw
 from .signing import SUMS, beside
@@ -24,10 +25,10 @@ from .transaction import Step, no_step, pending, publish, recover
 Params = t.Mapping[str, t.Any]
 
 
-def _moves(layout: Layout, params: Params) -> Moves:
+def _moves(layout: Layout, params: Params, memory: Memory) -> Moves:
     if params["state"] == "absent":
-        return plan_withdraw(layout, params)
-    return plan_publish(layout, params) if params["from"] else Moves()
+        return plan_withdraw(layout, params, memory)
+    return plan_publish(layout, params, memory) if params["from"] else Moves()
 
 
 def _missing(moves: Moves, params: Params) -> list[str]:
@@ -97,7 +98,8 @@ def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_st
             stack.enter_context(_lock(layout, params["lock_timeout"]))
         pen = stack.enter_context(_pen(params, host)) if params["sign"] else None
         repaired = pending(layout, host) if check_mode else recover(layout, host, pen)
-        moves = _moves(layout, params)
+        memory = Memory(layout, host)
+        moves = _moves(layout, params, memory)
         warnings = _missing(moves, params)
         metadata = plan_metadata(layout, host, moves.adds, moves.drops, check_mode, pen)
         warnings += _pass_gates(layout, params, moves, metadata, host) + metadata.warnings()
@@ -106,6 +108,8 @@ def run_publish(params: Params, check_mode: bool, host: Host, step: Step = no_st
         send = bool(text) and params["announce"]["send"]
         if not check_mode and (moves.changed or metadata.changed):
             publish(moves, metadata, mail, layout, host, pen, step)
+        if not check_mode:
+            memory.save()
         if not check_mode and send:
             announce.send(params["announce"], text, host)
     sending = [list(params["announce"]["sendmail"])] if send else []

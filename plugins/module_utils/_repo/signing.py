@@ -30,6 +30,18 @@ def beside(path: str) -> str:
     return target(path, "asc")
 
 
+def signature(pen: Pen, content: bytes, path: str) -> bytes:
+    """The file :func:`beside` a file of the tree. That of SHA256SUMS is the text with its signature.
+
+    Nobody has to fetch two files that change one after the other.
+    """
+    return pen.sign_clear(content, path) if os.path.basename(path) == SUMS else pen.sign(content, path)
+
+
+def _is_signed(pen: Pen, path: str) -> bool:
+    return pen.fits_clear(path) if os.path.basename(path) == SUMS else pen.fits(path)
+
+
 def _signed(plan: _Plan, folder: str, pen: Pen, dry: bool) -> _Plan:
     """The plan with a signature of its MD5SUM, when that is new or has no good one."""
     path, content = os.path.join(folder, MD5SUM), plan.writes.get(MD5SUM)
@@ -51,6 +63,6 @@ def add_signatures(found: Metadata, layout: Layout, pen: Pen, dry: bool) -> None
         found.tops[arch] = _signed(top, top.tree.folder, pen, dry)
     places = ["%s/repodata/%s" % (rel, REPOMD) for rel in sorted(found.media) if not found.repodata.get(rel)]
     stay = [layout.path(place) for place in (*places, SUMS) if os.path.isfile(layout.path(place))]
-    found.resign = [path for path in stay if not pen.fits(path)]
+    found.resign = [path for path in stay if not _is_signed(pen, path)]
     if found.resign:
         pen.ready()

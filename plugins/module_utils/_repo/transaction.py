@@ -20,11 +20,12 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 
 from .._host.errors import ClusterError
-from .._host.files import sync_dir, sync_file
+from .._host.files import sweep, sync_dir, sync_file
 from .._host.host import File, Host
 from .._sign.pen import Pen
 from .layout import Layout
 from .metadata import (
+    TIMESTAMP,
     Metadata,
     apply_metadata,
     make_folders,
@@ -35,6 +36,7 @@ from .metadata import (
     write_sums,
 )
 from .plan import Moves
+from .signing import SUMS, beside
 
 ADDING, SWITCHING, LEAVING, UNDOING = "adding", "switching", "leaving", "undoing"
 Step = t.Callable[[str], None]
@@ -96,6 +98,12 @@ def _place(source: str, dest: str, link: bool) -> None:
         except OSError:
             pass
     _copy(source, dest)
+
+
+def sweep_tree(layout: Layout) -> None:
+    """Half written files of killed runs, apart from packages; the caller holds the lock of the tree."""
+    sweep(layout.work)
+    sweep(layout.root, (SUMS, beside(SUMS), TIMESTAMP))
 
 
 def _clear_halves(layout: Layout) -> None:
@@ -178,10 +186,13 @@ def _undo(journal: Journal, layout: Layout, host: Host, pen: Pen | None) -> None
 
 def recover(layout: Layout, host: Host, pen: Pen | None = None) -> str:
     """Finish or undo what a killed run left: ``finished``, ``undone``, or empty when there is nothing."""
+    sweep_tree(layout)
     journal = read_journal(layout, host)
     if journal is None:
         return ""
     make_folders(layout)
+    if journal.mail:
+        sweep(os.path.dirname(journal.mail[0]), (os.path.basename(journal.mail[0]),))
     if journal.phase in (SWITCHING, LEAVING):
         _clear_halves(layout)
         _finish(journal, layout, host, no_step, pen)

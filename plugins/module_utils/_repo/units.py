@@ -10,13 +10,13 @@ import difflib
 import os
 import typing as t
 from dataclasses import dataclass, field
-from functools import cmp_to_key
+from functools import cached_property, cmp_to_key
 
 from .._host.errors import ClusterError
 from .._rpm import package as rpm
 from .._rpm.evr import Evr, compare_evr
 from .._rpm.header import Rpm, read_rpm
-from .layout import BINARY, DEBUG, SOURCE, Folder, Layout
+from .layout import BINARY, DEBUG, SOURCE, Layout
 
 _DEBUG_ENDS = ("-debug", "-debuginfo", "-debugsource")
 
@@ -32,7 +32,11 @@ class Package:
     evr: Evr
     source: str
     source_name: str
-    rpm: Rpm = field(repr=False, compare=False)
+
+    @cached_property
+    def rpm(self) -> Rpm:
+        """Its headers, read when somebody asks."""
+        return read_rpm(self.path)
 
     @property
     def file(self) -> str:
@@ -82,11 +86,17 @@ def read_package(path: str) -> Package:
     for end in (".src.rpm", ".nosrc.rpm"):
         source = source[: -len(end)] if source.endswith(end) else source
     source = source or "%s-%s-%s" % (name, version, release)
-    source_name = source.rsplit("-", 2)[0]
-    return Package(path, name, _text(rpm.arch(header)), _text(rpm.nvra(header)), evr, source, source_name, found)
+    return package_of(path, name, _text(rpm.arch(header)), evr, source)
 
 
-def _rpms(folder: str, recurse: bool) -> list[str]:
+def package_of(path: str, name: str, arch: str, evr: Evr, source: str) -> Package:
+    """A package from what its header tells."""
+    nvra = "%s-%s-%s.%s" % (name, evr.version, evr.release, arch)
+    return Package(path, name, arch, nvra, evr, source, source.rsplit("-", 2)[0])
+
+
+def rpms_in(folder: str, recurse: bool = False) -> list[str]:
+    """Paths of packages, hidden ones left out, sorted."""
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if recurse and not name.startswith("."))
@@ -94,12 +104,12 @@ def _rpms(folder: str, recurse: bool) -> list[str]:
     return sorted(found)
 
 
-def read_folder(folder: str, recurse: bool = False) -> list[Package]:
-    """The packages of a folder; every bad one is named in one ClusterError."""
-    paths, bad, found = _rpms(folder, recurse), [], []
+def read_all(paths: t.Iterable[str], read: t.Callable[[str], Package] = read_package) -> list[Package]:
+    """The packages; every bad one is named in one ClusterError."""
+    bad, found = [], []
     for path in paths:
         try:
-            found.append(read_package(path))
+            found.append(read(path))
         except ClusterError as error:
             bad.append(error.message)
     if bad:
@@ -107,9 +117,9 @@ def read_folder(folder: str, recurse: bool = False) -> list[Package]:
     return found
 
 
-def read_target(layout: Layout, target: str) -> dict[Folder, list[Package]]:
-    """The packages of a section, by medium."""
-    return {folder: read_folder(layout.path(folder.rel)) for folder in layout.folders(target)}
+def read_folder(folder: str, recurse: bool = False) -> list[Package]:
+    """The packages of a folder."""
+    return read_all(rpms_in(folder, recurse))
 
 
 def units_of(packages: t.Iterable[Package]) -> dict[str, Unit]:

@@ -73,9 +73,11 @@ def make(agent: Agent, signer: Signer, path: str, digest: str, suffix: str) -> b
     return make_of(agent, signer, _content_digest(path, digest), path, digest, suffix)
 
 
-def make_of(agent: Agent, signer: Signer, state: t.Any, path: str, digest: str, suffix: str) -> bytes:
-    """The same of a hashlib object that has seen the content; ``path`` is for errors."""
-    one = draft(state, signer.algorithm, digest, signer.fingerprint, int(time.time()))
+def make_of(
+    agent: Agent, signer: Signer, state: t.Any, path: str, digest: str, suffix: str, text: bool = False
+) -> bytes:
+    """The same of a hashlib object that has seen the content, or the canonical ``text``; ``path`` is for errors."""
+    one = draft(state, signer.algorithm, digest, signer.fingerprint, int(time.time()), text)
     try:
         packet = finished(one, agent_sign(agent, signer, DIGESTS[digest], one.value))
     except AgentError as error:

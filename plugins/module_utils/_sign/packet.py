@@ -36,11 +36,14 @@ def _subpacket(kind: int, data: bytes) -> bytes:
     return bytes([len(data) + 1, kind]) + data
 
 
-def draft(data: t.Any, algorithm: int, digest: str, fingerprint: str, created: int) -> Draft:
-    """A signature of a binary document; ``data`` is a hashlib object that has seen the document, of kind ``digest``."""
+def draft(data: t.Any, algorithm: int, digest: str, fingerprint: str, created: int, text: bool = False) -> Draft:
+    """A signature of a document; ``data`` is a hashlib object that has seen it, of kind ``digest``.
+
+    With ``text`` it is one of a text, which ``data`` has seen with CR LF as line ends.
+    """
     key = bytes.fromhex(fingerprint)
     area = _subpacket(33, b"\4" + key) + _subpacket(2, struct.pack(">I", created))
-    hashed = bytes([4, 0, algorithm, DIGESTS[digest]]) + struct.pack(">H", len(area)) + area
+    hashed = bytes([4, int(text), algorithm, DIGESTS[digest]]) + struct.pack(">H", len(area)) + area
     loose = _subpacket(16, key[-8:])
     return Draft(hashed, struct.pack(">H", len(loose)) + loose, covered(data, hashed))
 

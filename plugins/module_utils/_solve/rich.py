@@ -45,7 +45,8 @@ class Rich:
             return sets[0].intersection(*sets[1:])
         if self.operator == "without":
             return sets[0].difference(*sets[1:])
-        return sets[0]
+        # An ``and`` below an ``or``: the first part stands for all of them, when none of them is missing.
+        return sets[0] if self.operator != "and" or all(sets) else frozenset()
 
     def demands(self) -> t.Iterator[str]:
         """Items or expressions that have to be satisfied one by one."""

@@ -74,6 +74,19 @@ def check_synthesis(data: bytes, name: str, host: Host) -> int:
     return len(parse_synthesis(decompress(data, name, host), name))
 
 
+def _listed(block: Block, sums: t.Mapping[str, str], digest: str | None, place: str) -> dict[str, str | None]:
+    """What has to be stored, with the digest that the medium tells; None where it tells none."""
+    found = {SYNTHESIS: digest}
+    if block.options.get("xml-info") == "always" and not is_local(place):
+        found.update({name: sums[name] for name in XML if name in sums})
+    return found
+
+
+def _stored(host: Host, path: str, digest: str | None) -> bool:
+    now = host.read(path) if digest is not None else None
+    return now is not None and md5(now) == digest
+
+
 def _one_place(place: str, block: Block, source: Source, host: Host, folder: str) -> Fetched:
     own = block.options.get("with_synthesis")
     synthesis = "%s/%s" % (place, own or "media_info/" + SYNTHESIS)
@@ -82,20 +95,16 @@ def _one_place(place: str, block: Block, source: Source, host: Host, folder: str
     digest = sums.get(os.path.basename(synthesis))
     if digest is None and not own and not is_local(place):
         raise ClusterError("%s: no metadata found: no media_info/MD5SUM with %s" % (place, SYNTHESIS), _HINT)
-    now = host.read(folder + "/" + SYNTHESIS)
-    if digest is not None and now is not None and md5(now) == digest and host.read(folder + "/MD5SUM") == told:
+    listed = _listed(block, sums, digest, place)
+    missing = {name: one for name, one in listed.items() if not _stored(host, folder + "/" + name, one)}
+    if not missing and host.read(folder + "/MD5SUM") == told:
         return Fetched(folder)
-    files = {SYNTHESIS: source.need(synthesis, place)}
-    names = {SYNTHESIS: digest}
-    if block.options.get("xml-info") == "always" and not is_local(place):
-        for name in XML:
-            if name in sums:
-                files[name] = source.need("%s/media_info/%s" % (place, name), place)
-                names[name] = sums[name]
-    for name, wanted in names.items():
+    files: dict[str, bytes] = {}
+    for name, wanted in missing.items():
+        files[name] = source.need(synthesis if name == SYNTHESIS else "%s/media_info/%s" % (place, name), place)
         if wanted is not None and md5(files[name]) != wanted:
             raise ClusterError("%s: %s does not fit its MD5SUM" % (place, name), "fetch again, or " + _HINT)
-    packages = check_synthesis(files[SYNTHESIS], synthesis, host)
+    packages = check_synthesis(files[SYNTHESIS], synthesis, host) if SYNTHESIS in files else None
     if told is not None:
         files["MD5SUM"] = told
     changed = {name: data for name, data in files.items() if host.read(folder + "/" + name) != data}

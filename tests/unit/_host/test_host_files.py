@@ -111,3 +111,20 @@ def test_a_lock_excludes_a_second_holder_and_is_given_back(tmp_path: pathlib.Pat
         pass
     with files.locked(path, 0.0):
         pass
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        (None, {"a", "b.new.x", "c.new", "d.new.1.gz", "folder"}),
+        (("a",), {"a", "a.b.new.7", "b.new.12", "b.new.x", "c.new", "d.new.1.gz", "folder"}),
+        ((), {"a", "a.new.12", "a.new.345", "a.b.new.7", "b.new.12", "b.new.x", "c.new", "d.new.1.gz", "folder"}),
+    ],
+)
+def test_half_files_of_killed_writers(tmp_path: pathlib.Path, names: tuple[str, ...] | None, left: set[str]) -> None:
+    for name in ("a", "a.new.12", "a.new.345", "a.b.new.7", "b.new.12", "b.new.x", "c.new", "d.new.1.gz"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    files.sweep(str(tmp_path), names)
+    assert {path.name for path in tmp_path.iterdir()} == left
+    files.sweep(str(tmp_path / "none"))

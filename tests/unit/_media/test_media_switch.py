@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 import threading
 import typing as t
@@ -20,22 +19,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._media import swi
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.md5sum import md5, parse_md5sum
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.switch import Switch, exchange
 from ansible_collections.xtreemos.cluster.tests.unit._media import samples
-
-# Every call by which the switch changes the disk.
-CALLS = (
-    "link",
-    "symlink",
-    "rename",
-    "replace",
-    "mkdir",
-    "rmdir",
-    "unlink",
-    "fsync",
-    "chmod",
-    "fchmod",
-    "open",
-    "write",
-)
+from ansible_collections.xtreemos.cluster.tests.unit.killing import die_at
 
 
 def no_exchange(_one: str, _other: str) -> None:
@@ -111,32 +95,6 @@ def test_errors_leave_the_old_set(
     assert (folder / "changed").read_bytes() == b"new"
 
 
-def die_at(step: int, work: t.Callable[[], None]) -> bool:
-    """Run ``work`` in a child that is killed before its ``step``-th change of the disk; whether it was."""
-    child = os.fork()
-    if child == 0:
-        left = [step]
-
-        def deadly(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-            def wrapped(*args: t.Any, **more: t.Any) -> t.Any:
-                left[0] -= 1
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **more)
-
-            return wrapped
-
-        for name in CALLS:
-            setattr(os, name, deadly(getattr(os, name)))
-        switching.exchange = deadly(switching.exchange)  # type: ignore[assignment]
-        try:
-            work()
-        finally:
-            os._exit(0)
-    _pid, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
 def check_set(folder: Path) -> int:
     """Number of packages of a medium whose files fit each other."""
     files = folder / "media_info"
@@ -164,7 +122,7 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swap: 
     while True:
         step += 1
         (folder / package.name).write_bytes(package.read_bytes())
-        killed = die_at(step, lambda: t.cast(None, samples.run(folder, **options)))
+        killed = die_at(step, lambda: samples.run(folder, **options), also={"exchange": switching})
         if (folder / "media_info").exists():
             sets.add(check_set(folder))
         else:
@@ -213,3 +171,63 @@ def test_readers_during_many_switches(tmp_path: Path) -> None:
     stop.set()
     reader.join()
     assert not mixed and reads[0]
+
+
+class NoRename:
+    """A C library of before 2014."""
+
+
+@pytest.mark.parametrize("found", [OSError("no library"), NoRename()])
+def test_a_system_that_cannot_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: t.Any) -> None:
+    def load(*_args: t.Any, **_more: t.Any) -> t.Any:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(switching.ctypes, "CDLL", load)
+    with pytest.raises(OSError, match="Function not implemented"):
+        exchange(str(tmp_path), str(tmp_path))
+    folder, switch = make(tmp_path)
+    switch.apply({"changed": b"new"})
+    assert (folder / "changed").read_bytes() == b"new" and os.listdir(tmp_path / ".media_info") == []
+
+
+def test_an_exchange_that_fails_leaves_the_old_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_one: str, _other: str) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(OSError, match="No such file"):
+        exchange(str(tmp_path / "none"), str(tmp_path))
+    folder, switch = make(tmp_path)
+    before = state_of(folder)
+    monkeypatch.setattr(switching, "exchange", refuse)
+    with pytest.raises(ClusterError, match="cannot write %s: Permission denied" % folder):
+        switch.apply({"changed": b"new"})
+    assert state_of(folder) == before and os.listdir(tmp_path / ".media_info") == []
+
+
+@pytest.mark.parametrize("call", ["link", "fsync", "listdir"])
+def test_a_set_of_somebody_else_that_cannot_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """createrepo_c made the new folder; what others put into the old one comes along, or nothing happens."""
+    folder, switch = make(tmp_path)
+    before = state_of(folder)
+
+    def prepare() -> None:
+        os.makedirs(switch.new)
+        Path(switch.new, "changed").write_bytes(b"new")
+
+    def full(*_args: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    prepare()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full)
+        with pytest.raises(ClusterError, match="No space left on device .free space"):
+            switch.take(["kept", "changed"])
+    assert state_of(folder) == before and not os.path.exists(switch.new)
+    prepare()
+    switch.take(["kept", "changed"])
+    switch.commit()
+    assert state_of(folder) == {"kept": b"kept", "changed": b"new"}

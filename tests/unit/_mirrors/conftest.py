@@ -129,9 +129,10 @@ class Key:
     fingerprint: str
 
     def sign(self, tree: Tree, suffix: str = "asc") -> None:
-        name = tree.root / ("SHA256SUMS." + suffix)
-        armor = ["--armor"] if suffix == "asc" else []
-        self.gpg("--yes", *armor, "--output", str(name), "--detach-sign", str(tree.root / "SHA256SUMS"))
+        """A signature beside SHA256SUMS, or with ``clear`` in a copy of its text."""
+        name = tree.root / ("SHA256SUMS." + suffix.replace("clear", "asc"))
+        words = {"asc": ["--armor", "--detach-sign"], "gpg": ["--detach-sign"], "clear": ["--clear-sign"]}[suffix]
+        self.gpg("--yes", "--output", str(name), *words, str(tree.root / "SHA256SUMS"))
         os.utime(name, (NOW, NOW))
 
     def gpg(self, *words: str) -> str:

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Completed, LocalHost, MemoryHost
+from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors import stage
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.rsync import parse_syncs, read_changes
 from ansible_collections.xtreemos.cluster.plugins.module_utils._mirrors.sums import keyring, parse_sums
 from ansible_collections.xtreemos.cluster.plugins.modules.mirror_sync import work
-from ansible_collections.xtreemos.cluster.tests.unit._mirrors.conftest import Key, Tree
+from ansible_collections.xtreemos.cluster.tests.unit._mirrors.conftest import NOW, Key, Tree
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,15 +143,75 @@ def test_wrong_digests_stay_outside(source: Tree, copy: Tree) -> None:
     assert copy.content() == before and copy.hidden() == {".mirror-sync.lock"}
 
 
-@pytest.mark.parametrize("suffix", ["asc", "gpg"])
+@pytest.mark.parametrize("suffix", ["asc", "gpg", "clear"])
 @pytest.mark.parametrize("named", [False, True])
 def test_a_signed_source(source: Tree, copy: Tree, keys: dict[str, Key], suffix: str, named: bool) -> None:
     owner = keys["owner"]
     more = {"pubkey": str(owner.public), **({"key": owner.fingerprint.lower()} if named else {})}
     owner.sign(source, suffix)
     pull(source, copy, **more)
-    assert (copy.root / ("SHA256SUMS." + suffix)).is_file() and whole(copy)
+    assert (copy.root / ("SHA256SUMS." + suffix.replace("clear", "asc"))).is_file() and whole(copy)
     assert not pull(source, copy, **more)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("behind", "1 files do not fit SHA256SUMS: SHA256SUMS .readers"),
+        ("text", "no good signature"),
+        ("stranger", "no good signature"),
+        ("other", "is signed by .* .the key has to be"),
+        ("added", "SHA256SUMS.asc is no signed text"),
+        ("twice", "SHA256SUMS.asc is no signed text"),
+        ("lines", "SHA256SUMS.asc:1 is no line of sha256sum: 'hello'"),
+    ],
+)
+def test_a_text_with_its_signature_that_is_no_good(
+    source: Tree, copy: Tree, keys: dict[str, Key], tmp_path: Path, fault: str, told: str
+) -> None:
+    both = tmp_path / "both.asc"
+    both.write_text(keys["owner"].public.read_text() + keys["stranger"].public.read_text())
+    signed = source.root / "SHA256SUMS.asc"
+    if fault in ("behind", "lines"):
+        # The text tells of a file that is not there, or of nothing; SHA256SUMS itself is another one.
+        now = (source.root / "SHA256SUMS").read_text()
+        source.write("SHA256SUMS", "hello\n" if fault == "lines" else now + "0" * 64 + "  x\n")
+        keys["owner"].sign(source, "clear")
+        source.sums()
+    else:
+        keys["stranger" if fault in ("stranger", "other") else "owner"].sign(source, "clear")
+    text = signed.read_text()
+    changed = {
+        "text": text.replace("updates", "update5"),
+        "added": text.replace("\n\n", "\n\n-hello\n", 1),
+        "twice": text + text,
+    }
+    source.write("SHA256SUMS.asc", changed.get(fault, text))
+    more = {"pubkey": str(both if fault == "other" else keys["owner"].public)}
+    if fault == "other":
+        more["key"] = keys["owner"].fingerprint
+    with pytest.raises(ClusterError, match=told):
+        pull(source, copy, **more)
+    assert not any("media_info" in name or "SHA256SUMS" in name for name in copy.content())
+
+
+def test_a_source_between_its_two_files_is_asked_again(source: Tree, copy: Tree, keys: dict[str, Key]) -> None:
+    """SHA256SUMS.asc is new and SHA256SUMS still the old one: the next round sees both."""
+    keys["owner"].sign(source, "clear")
+    pull(source, copy, pubkey=str(keys["owner"].public))
+    old = (source.root / "SHA256SUMS").read_text()
+    source.fill("2", age=-10)
+    keys["owner"].sign(source, "clear")
+    os.utime(source.root / "SHA256SUMS.asc", (NOW + 10, NOW + 10))
+    new = (source.root / "SHA256SUMS").read_text()
+    source.write("SHA256SUMS", old)
+
+    def settle(number: int, argv: t.Sequence[str]) -> None:
+        if number == 1:
+            source.write("SHA256SUMS", new, -20)
+
+    pull(source, copy, host=Watched(settle), pubkey=str(keys["owner"].public))
+    assert copy.content() == source.content() and whole(copy)
 
 
 @pytest.mark.parametrize(
@@ -345,13 +406,26 @@ def test_the_lines_of_rsync() -> None:
     found = read_changes(told)
     assert found == {
         "a/": "added",
-        "a/newÃ©.rpm": "added",
+        "a/newé.rpm": "added",
         "a/old.rpm": "deleted",
         "b": "attributes",
         "c": "updated",
         "h => x": "added",
         "l": "added",
     }
+
+
+@pytest.mark.parametrize("name", ["é.rpm", "日本.rpm", "\udce9.rpm", "\\#101.rpm", "a b.rpm"])
+def test_names_of_any_letters_come_and_go(source: Tree, copy: Tree, name: str) -> None:
+    """rsync prints bytes that are no ASCII in its own way; what it tells is deleted by that name."""
+    source.write(PLACE + "/" + name, "x")
+    pull(source, copy)
+    assert copy.content() == source.content()
+    (source.root / PLACE / name).unlink()
+    gone = pull(source, copy)
+    assert gone["syncs"]["x"]["deleted"] == 1
+    assert "deleted %s/%s\n" % (PLACE, name.replace("\udce9", "?")) in gone["diff"][0]["after"]
+    assert copy.content() == source.content() and not pull(source, copy)["changed"]
 
 
 @pytest.mark.parametrize("line", ["x", "0" * 63 + "  a", "0" * 64 + "  /etc/passwd", "0" * 64 + "  a/../../b"])
@@ -366,3 +440,70 @@ def test_keys_of_any_bytes(content: bytes) -> None:
         assert keyring(content, "key")
     except ClusterError as error:
         assert "holds no public key" in str(error)
+
+
+def test_a_file_system_that_cannot_exchange(source: Tree, copy: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_one: str, _other: str) -> t.NoReturn:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(stage, "exchange", refuse)
+    pull(source, copy)
+    source.fill("2", age=-10)
+    pull(source, copy)
+    assert copy.content() == source.content() and whole(copy) and copy.hidden() == {".mirror-sync.lock"}
+
+
+@pytest.mark.parametrize("path", ["../outside/x", "a/../../outside/x", "linked/x", ".."])
+def test_nothing_outside_of_the_tree_is_deleted(source: Tree, copy: Tree, tmp_path: Path, path: str) -> None:
+    """Whatever the other end tells."""
+    outside = copy.root.parent / "outside"
+    outside.mkdir(parents=True)
+    (outside / "x").write_text("precious")
+    copy.root.mkdir()
+    (copy.root / "linked").symlink_to(outside)
+    sync = parse_syncs([{"name": "x", "source": str(source.root), "dest": str(copy.root)}])[0]
+    with pytest.raises(ClusterError, match="is not inside of the tree"):
+        stage.delete(sync, [path])
+    assert (outside / "x").read_text() == "precious"
+
+
+def test_what_is_deleted(source: Tree, copy: Tree) -> None:
+    for name in ("a/b/c", "a/d", "full/x"):
+        copy.write(name, "x")
+    (copy.root / "link").symlink_to("full")
+    sync = parse_syncs([{"name": "x", "source": str(source.root), "dest": str(copy.root)}])[0]
+    stage.delete(sync, ["a/", "a/b/", "a/b/c", "a/d", "full/", "link", "gone", "gone/too"])
+    # A folder that holds something more stays.
+    assert set(copy.content()) == {"full/x"} and not (copy.root / "a").exists()
+
+
+def test_folders_that_hold_the_same(tmp_path: Path) -> None:
+    one, other = Tree(tmp_path / "one"), Tree(tmp_path / "other")
+    for name in ("a", "b"):
+        one.write(name, name)
+        other.root.mkdir(exist_ok=True)
+        os.link(one.root / name, other.root / name)
+        (one.root / ("l" + name)).symlink_to(name)
+        (other.root / ("l" + name)).symlink_to(name)
+
+    def same() -> bool:
+        return stage._same(str(one.root), str(other.root))
+
+    assert same() and not stage._same(str(one.root), str(tmp_path / "none"))
+    (other.root / "la").unlink()
+    (other.root / "la").symlink_to("b")
+    assert not same()
+    (other.root / "la").unlink()
+    other.write("la", "a")
+    assert not same()
+    (other.root / "la").unlink()
+    assert not same()
+
+
+def test_packages_that_are_lost_on_the_way(source: Tree, copy: Tree) -> None:
+    """SHA256SUMS may speak of packages too: none is believed to be there without a look."""
+    rows = (source.root / "SHA256SUMS").read_text()
+    source.write("SHA256SUMS", rows + "%s  %s/foo-1.rpm\n" % ("0" * 64, PLACE))
+    with pytest.raises(ClusterError, match="1 files do not fit SHA256SUMS: .*foo-1.rpm .readers still see"):
+        pull(source, copy)
+    assert not (copy.root / PLACE / "media_info").exists()

@@ -24,6 +24,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.transaction
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import run as hdlist
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import files, options, package, run, tree
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
+from ansible_collections.xtreemos.cluster.tests.unit.killing import die_at
 
 PASSPHRASE = "correct horse"
 MAIN = "2.1/x86_64/media/main/updates"
@@ -87,12 +88,25 @@ def unsigned(home: Path, place: Path, scratch: Path, wanted: str) -> list[Path]:
     """Metadata below a folder that the key has not signed."""
     found = [path for path in place.rglob("*") if path.name in SIGNED and "/." not in str(path)]
     assert len(found) >= 2
-    return [
-        path
-        for path in found
-        if not path.with_name(path.name + ".asc").exists()
-        or signer(home, path.read_bytes(), path.with_name(path.name + ".asc").read_bytes(), scratch) != wanted
-    ]
+    return [path for path in found if _signer_of(home, path, scratch) != wanted]
+
+
+def _signer_of(home: Path, path: Path, scratch: Path) -> str:
+    beside = path.with_name(path.name + ".asc")
+    if not beside.exists():
+        return ""
+    return (
+        text_signer(home, beside)
+        if path.name == "SHA256SUMS"
+        else signer(home, path.read_bytes(), beside.read_bytes(), scratch)
+    )
+
+
+def text_signer(home: Path, path: Path) -> str:
+    """The same for a text with its signature in it, as people verify it; its digests have to be of what is there."""
+    told = gpg(home, "--no-autostart", "--status-fd", "1", "--verify", str(path))
+    lines = [line.split() for line in told.stdout.splitlines() if " VALIDSIG " in line]
+    return lines[0][2] if told.returncode == 0 and lines else ""
 
 
 class Reader(threading.Thread):
@@ -181,6 +195,54 @@ def test_kills_leave_no_wrong_signature(home: Path, tmp_path: Path, name: str) -
     )
     assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
     assert not run(given, sign=signing)["changed"]
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_kills_while_the_digests_are_written(home: Path, tmp_path: Path, step: int) -> None:
+    """Between SHA256SUMS and its signed text, before and after: what is signed is good, and the next run mends."""
+    given, signing = small(tmp_path / "mirror"), sign(home)
+    run(given, sign=signing)
+    package(tmp_path / "in", "foo", arch="x86_64")
+    more = {"from": str(tmp_path / "in"), "to": "main/updates"}
+
+    def of_digests(_source: str, dest: str) -> bool:
+        return os.path.basename(dest) in ("SHA256SUMS", "SHA256SUMS.asc", "timestamp")
+
+    killed = die_at(step, lambda: run(given, sign=signing, **more), calls=("replace",), counts=of_digests)
+    assert killed is (step < 4)
+    assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
+    run(given, sign=signing, **more)
+    root = tmp_path / "mirror/2.1"
+    assert (root / "SHA256SUMS").read_bytes() in (root / "SHA256SUMS.asc").read_bytes()
+    assert unsigned(home, tmp_path / "mirror", tmp_path, signing["key"]) == []
+    assert not run(given, sign=signing)["changed"] and not list(root.glob("*.new.*"))
+
+
+def test_the_digests_and_their_signature_are_one_file(home: Path, tmp_path: Path) -> None:
+    """gpg, gpgv and sha256sum take it as it is; a tree with the two files of former versions gets it."""
+    given, signing = small(tmp_path / "mirror"), sign(home)
+    run(given, sign=signing)
+    place = tmp_path / "mirror/2.1"
+    sums, signed = place / "SHA256SUMS", place / "SHA256SUMS.asc"
+    assert sums.read_bytes() in signed.read_bytes() and text_signer(home, signed) == signing["key"]
+    (tmp_path / "ring").write_bytes(
+        subprocess.run(
+            ["gpg", "--homedir", str(home), "--export", signing["key"]], check=True, capture_output=True
+        ).stdout
+    )
+    argv = ["gpgv", "--keyring", str(tmp_path / "ring"), "--output", str(tmp_path / "text"), str(signed)]
+    subprocess.run(argv, check=True, capture_output=True)
+    assert (tmp_path / "text").read_bytes() == sums.read_bytes()
+    subprocess.run(["sha256sum", "--quiet", "-c", signed.name], check=True, cwd=place, capture_output=True)
+    gpg(home, "--armor", "--yes", "--output", str(signed), "--local-user", signing["key"], "--detach-sign", str(sums))
+    assert run(given, sign=signing)["files"] and text_signer(home, signed) == signing["key"]
+    # A good signature of another text is none.
+    other = signed.read_bytes()
+    package(tmp_path / "in", "foo", arch="x86_64")
+    run(given, sign=signing, **{"from": str(tmp_path / "in"), "to": "main/updates"})
+    assert signed.read_bytes() != other
+    signed.write_bytes(other)
+    assert run(given, sign=signing)["changed"] and sums.read_bytes() in signed.read_bytes()
 
 
 def damage(place: Path) -> None:

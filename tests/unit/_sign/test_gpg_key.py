@@ -216,3 +216,46 @@ def test_parameters() -> None:
 def test_the_same_key_twice() -> None:
     with pytest.raises(ClusterError, match="is given twice"):
         parse_items([{"fingerprint": RSA}, {"fingerprint": RSA.lower()}], MemoryHost())
+
+
+def test_several_keys_of_one_name(home: Path, ring: Call) -> None:
+    """A name that has a key gets no second one, of whatever kind; where there are two, nobody can tell which it is."""
+    new = {"generate": {"name": "XtreemOS packages", "no_passphrase": True}}
+    assert ring(new)["changed"]
+    other = {"generate": {**new["generate"], "type": "rsa", "bits": 2048}}
+    assert not ring(other)["changed"] and len(ring()["keyring"]) == 1
+    argv = ["gpg", "--homedir", str(home), "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]
+    subprocess.run([*argv, "--quick-gen-key", "XtreemOS packages", "ed25519", "sign"], check=True, capture_output=True)
+    Keys(home).stop()
+    told = ring(new)["msg"]
+    assert re.search("there are 2 keys of XtreemOS packages: [0-9A-F]{40}, [0-9A-F]{40}", told)
+    name = ring()["keyring"][0]["fingerprint"]
+    assert not ring({"fingerprint": name})["changed"]
+
+
+@pytest.mark.parametrize(
+    ("method", "does", "told"),
+    [
+        ("import_keys", {"src": str(PUBKEYS)}, "import of .*pubkeys.asc failed: gpg: broken"),
+        ("gen_key", {"generate": {"name": "XtreemOS", "no_passphrase": True}}, "generate of XtreemOS failed"),
+        ("export_keys", {"src": str(PUBKEYS), "export": "EXPORT"}, "cannot be exported"),
+        ("delete_keys", {"fingerprint": ED, "state": "absent"}, "deleting of .* failed"),
+    ],
+)
+def test_what_gpg_does_not_do_is_told(
+    tmp_path: Path, ring: Call, monkeypatch: pytest.MonkeyPatch, method: str, does: dict[str, t.Any], told: str
+) -> None:
+    gnupg = pytest.importorskip("gnupg")
+
+    class Nothing(str):
+        fingerprints: t.ClassVar[list[str]] = []
+        fingerprint = ""
+        stderr = "gpg: broken\nmore"
+
+    if method == "delete_keys":
+        assert ring({"src": str(PUBKEYS)})["changed"]
+    does = {key: str(tmp_path / "out") if value == "EXPORT" else value for key, value in does.items()}
+    monkeypatch.setattr(gnupg.GPG, method, lambda *_args, **_more: Nothing(""))
+    result = ring(does)
+    assert result.get("failed") and re.search(told, result["msg"]), result
+    assert result["hint"] and not (tmp_path / "out").exists()

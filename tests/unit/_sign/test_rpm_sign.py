@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import json
 import os
 import re
@@ -23,9 +24,10 @@ import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.header import read_rpm
 from ansible_collections.xtreemos.cluster.plugins.module_utils._rpm.signature import signatures
-from ansible_collections.xtreemos.cluster.plugins.module_utils._sign import apply, backends, copies
+from ansible_collections.xtreemos.cluster.plugins.module_utils._sign import apply, backends, copies, job
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
 from ansible_collections.xtreemos.cluster.tests.unit._sign.conftest import PASSPHRASE, Keys, Result, contents, verified
+from ansible_collections.xtreemos.cluster.tests.unit.killing import die_at
 
 Call = t.Callable[..., Result]
 SIMPLE = "a-simple-1.0-1mdv2009.0.noarch.rpm"
@@ -477,6 +479,57 @@ def test_killed(tmp_path: Path, keys: Keys, call: Call, backend: str, after: int
     assert result["summary"] == "%d of 20 packages change" % (20 - len(changed))
     assert verified(place.glob("*.rpm"), tmp_path, keys.gpg("--armor", "--export", keys.rsa))
     assert set(contents(place)) == set(before)
+
+
+UNSET = ("gpg_program", "passphrase_file", "passphrase", "keyfile", "digest", "progress_file", "key", "gnupg_home")
+DEFAULTS = {"recurse": False, "allow_empty": False, "bad_packages": "fail", "lock_timeout": 9, "jobs": 1}
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_killed_at_every_change_of_the_disk(tmp_path: Path, keys: Keys, key_files: dict[str, str], state: str) -> None:
+    """Every package has its old bytes or verifies; the next run ends where an undisturbed one would."""
+    names = ("a-simple-1.0", "a-arch-1.0")
+    sources = [path for path in sorted((GOLDEN / "rpms").glob("*.rpm")) if path.name.startswith(names)]
+    present = {"key": keys.ed, "gnupg_home": str(keys.home), "keyfile": key_files["ed"], "backend": "keyfile"}
+    pubkey = keys.gpg("--armor", "--export", keys.ed)
+    keys.stop()
+
+    def params(place: Path, state: str) -> dict[str, t.Any]:
+        fixed = {**dict.fromkeys(UNSET), **DEFAULTS, "backend": "rpmsign", "throwaway": True, "paths": [str(place)]}
+        return {**fixed, "state": state, **(present if state == "present" else {})}
+
+    def run(place: Path, state: str) -> dict[str, t.Any]:
+        return job.run_job(params(place, state), False, LocalHost(), lambda _line: None)
+
+    step, seen = 0, set()
+    while True:
+        step += 1
+        place = tmp_path / str(step)
+        place.mkdir()
+        for path in sources:
+            shutil.copyfile(path, place / path.name)
+        first = contents(place)
+        if state == "absent":
+            run(place, "present")
+        before = contents(place)
+        killed = die_at(step, functools.partial(run, place, state))
+        now = {name: data for name, data in contents(place).items() if not name.startswith(copies.PREFIX)}
+        changed = [place / name for name in now if now[name] != before[name]]
+        assert set(now) == set(before), step
+        if state == "present":
+            assert not changed or verified(changed, tmp_path, pubkey), step
+        else:
+            assert all(first[path.name] == now[path.name] for path in changed), step
+        seen.add(len(changed))
+        result = run(place, state)
+        assert result["summary"] == "%d of 2 packages change" % (2 - len(changed)), step
+        assert set(contents(place)) == set(before) and not copies.leftovers(str(place))
+        assert state == "absent" or verified(place.glob("*.rpm"), tmp_path, pubkey)
+        assert state == "present" or contents(place) == first
+        if not killed:
+            break
+        shutil.rmtree(place)
+    assert step > 10 and seen == {0, 1, 2}
 
 
 def _begun(place: Path, before: dict[str, bytes], after: int) -> bool:

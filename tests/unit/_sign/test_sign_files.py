@@ -333,3 +333,72 @@ def test_rpm_takes_signatures_away_too(tmp_path: Path) -> None:
     copies.write_copy(read_rpm(str(path)), packets, str(tmp_path / "b.rpm"))
     subprocess.run(["rpmsign", "--delsign", str(tmp_path / "b.rpm")], check=True, capture_output=True)
     assert (tmp_path / "b.rpm").read_bytes() == before
+
+
+def test_a_folder_that_is_none_cannot_be_locked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("file", "none"):
+        with pytest.raises(ClusterError, match="cannot read .*%s: " % name), copies.folder_lock(
+            str(tmp_path / name), 0
+        ):
+            raise AssertionError("locked")
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """flock of a folder is refused there: a file is the lock."""
+
+    def refuse(_handle: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and not hasattr(refuse, "used"):
+            refuse.used = True  # type: ignore[attr-defined]
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with copies.folder_lock(str(tmp_path), 0):
+        assert os.listdir(tmp_path) == [".rpm_sign.lock"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EXDEV, errno.EIO])
+def test_a_kernel_that_does_not_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_args: t.Any) -> t.NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    monkeypatch.setattr(copies, "_clone", lambda *_args: False)
+    copies.write_copy(read_rpm(str(samples.SIMPLE)), {}, str(tmp_path / "a.rpm"))
+    assert (tmp_path / "a.rpm").read_bytes() == samples.SIMPLE.read_bytes()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_kernel_that_finds_the_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_args: t.Any) -> t.NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    monkeypatch.setattr(copies, "_clone", lambda *_args: False)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        copies.write_copy(read_rpm(str(samples.SIMPLE)), {}, str(tmp_path / "a.rpm"))
+
+
+def test_a_package_that_becomes_shorter_while_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.rpm"
+    shutil.copyfile(samples.SIMPLE, path)
+    rpm = read_rpm(str(path))
+    os.truncate(path, rpm.payload_start)
+    monkeypatch.setattr(copies, "_clone", lambda *_args: False)
+    with pytest.raises(OSError, match="it became shorter"):
+        copies.write_copy(rpm, {}, str(tmp_path / "b.rpm"))
+
+
+def test_attributes_that_may_not_be_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Owner and extended attributes are kept where that is allowed; a package is signed all the same."""
+
+    def refuse(*_args: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    copy = made(folder)
+    before = Path(copy.source).read_bytes()
+    for name in ("chown", "listxattr"):
+        monkeypatch.setattr(os, name, refuse)
+    copies.settle(copy)
+    copies.switch([copy])
+    assert Path(copy.source).read_bytes() == before and copies.leftovers(str(folder)) == []

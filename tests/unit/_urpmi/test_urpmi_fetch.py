@@ -18,6 +18,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host import file
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost, MemoryHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._media.urpmicfg import parse_urpmicfg
+from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi import source
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.apply import run_job
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.keys import key_ids_of
 from ansible_collections.xtreemos.cluster.plugins.module_utils._urpmi.mirrors import expand, parse_mirrors
@@ -70,7 +71,11 @@ def test_a_medium_of_a_server(tmp_path: Path, url: str) -> None:
     assert run(tmp_path, {**one, "state": "latest"})["changed"] is False
     assert run(tmp_path, {"name": "blank", "url": url + "/with a blank"})["media"]["blank"]["packages"] == 1
     always = run(tmp_path, {**one, "xml_info": "always"}, state="latest")
-    assert always["media"]["n"]["state"] == "changed" and always["media"]["n"]["files"] == []
+    assert always["media"]["n"]["state"] == "changed" and always["media"]["n"]["files"] == XML
+    (tmp_path / "var/lib/urpmi/n/info.xml.lzma").write_bytes(b"damaged")
+    again = run(tmp_path, {**one, "state": "latest"})
+    assert again["media"]["n"]["files"] == ["info.xml.lzma"]
+    assert run(tmp_path, {**one, "state": "latest"})["changed"] is False
     fresh = run(tmp_path, {**one, "name": "m", "xml_info": "always"})
     assert fresh["media"]["m"]["files"] == ["MD5SUM", *XML[:2], "info.xml.lzma", "synthesis.hdlist.cz"]
 
@@ -121,6 +126,69 @@ def test_the_next_mirror_takes_over(tmp_path: Path, url: str) -> None:
     mirrors.write_text("type=iso,url=http://h/x\n")
     with pytest.raises(ClusterError, match="no mirror in"):
         run(tmp_path, one)
+
+
+def test_a_tree_behind_a_list_whose_first_mirror_is_dead(tmp_path: Path, url: str) -> None:
+    """The dead one is told only when no other has the tree; absence needs no server at all."""
+    path = tmp_path / "m.list"
+    path.write_text("type=distrib,url=http://127.0.0.1:9/x\ntype=distrib,url=%s/tree\n" % url)
+    tree = {"distrib": True, "mirrorlist": str(path)}
+    assert "Main Updates" in run(tmp_path, tree, check=True)["media"]
+    run(tmp_path, tree, {"name": "other", "url": "/x"}, fetch=False)
+    path.write_text("type=distrib,url=http://127.0.0.1:9/x\ntype=distrib,url=%s/none\n" % url)
+    with pytest.raises(ClusterError, match="127.0.0.1:9/x.* cannot be reached: .*; .*/none holds no distribution"):
+        run(tmp_path, tree)
+    path.unlink()
+    gone = run(tmp_path, {**tree, "state": "absent"})
+    assert "other" not in gone["media"] and len(gone["media"]) >= 5
+    assert list(parse_urpmicfg((tmp_path / "etc/urpmi/urpmi.cfg").read_text()).media) == ["other"]
+
+
+def test_a_tree_behind_a_password(tmp_path: Path, folder: Path, url: str) -> None:
+    if not (folder / "secret" / "tree").exists():
+        (folder / "secret" / "tree").symlink_to(folder / "tree")
+    tree = {"distrib": True, "url": url.replace("://", "://u:geheim@") + "/secret/tree"}
+    result = run(tmp_path, tree)
+    assert result["media"]["Main Updates"]["packages"] > 0 and "geheim" not in repr(result)
+    assert "geheim" not in (tmp_path / "etc/urpmi/urpmi.cfg").read_text()
+    assert not run(tmp_path, {**tree, "url": url.replace("://", "://u@") + "/secret/tree"}, state="latest")["changed"]
+
+
+def test_what_is_too_large_or_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = media.medium(tmp_path / "m", names=["a-simple"])
+    media.run(folder)
+    one = {"name": "n", "url": str(folder)}
+    with monkeypatch.context() as patched:
+        patched.setattr(source, "LIMIT", 10)
+        with pytest.raises(ClusterError, match="MD5SUM is larger than .* MiB .it cannot be a file of a medium"):
+            run(tmp_path, one)
+    sums = folder / "media_info/MD5SUM"
+    sums.unlink()
+    sums.mkdir()
+    with pytest.raises(ClusterError, match="medium 'n': cannot read .*MD5SUM: Is a directory"):
+        run(tmp_path, one)
+
+
+def test_without_rpm_a_key_is_told_and_not_imported(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalHost, "which", lambda _self, name: None if name == "rpm" else "/usr/bin/" + name)
+    result = run(tmp_path, {"name": "n", "url": str(folder / "one"), "pubkey": str(KEY)})
+    assert result["warnings"] == ["rpm is missing: no key of %s is imported" % KEY] and result["actions"] == []
+    assert result["media"]["n"]["options"]["key-ids"] == "4310025f"
+
+
+def test_old_media_in_the_flat_layout(tmp_path: Path, folder: Path) -> None:
+    """What urpmi of 2009 stored counts as fetched, and goes with its medium."""
+    state = tmp_path / "var/lib/urpmi"
+    state.mkdir(parents=True)
+    for name in ("synthesis.hdlist.n.cz", "MD5SUM.n", "descriptions.n", "names.n", "names.other"):
+        (state / name).write_bytes(b"x")
+    (tmp_path / "etc/urpmi").mkdir(parents=True)
+    (tmp_path / "etc/urpmi/urpmi.cfg").write_text("n %s {\n}\n" % (folder / "one"))
+    assert run(tmp_path, {"name": "n"})["changed"] is False
+    run(tmp_path, {"name": "n", "state": "absent"})
+    assert [path.name for path in state.iterdir() if path.name != ".LOCK"] == ["names.other"]
 
 
 def test_a_tree_of_a_server(tmp_path: Path, url: str) -> None:
@@ -226,9 +294,9 @@ def test_release_and_architecture() -> None:
 
 
 def test_a_login_for_ftp_goes_into_the_request() -> None:
-    source = Source(1, {"h": Login("h", "u", "p:@")})
-    assert source._request("ftp://u@h/x y").full_url == "ftp://u:p%3A%40@h/x%20y"
-    assert source._request("ftp://other/x").full_url == "ftp://other/x"
+    reader = Source(1, {"h": Login("h", "u", "p:@")})
+    assert reader._request("ftp://u@h/x y").full_url == "ftp://u:p%3A%40@h/x%20y"
+    assert reader._request("ftp://other/x").full_url == "ftp://other/x"
 
 
 def test_ten_thousand_media_in_one_call(tmp_path: Path) -> None:

@@ -18,11 +18,13 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._media.md5sum imp
 from ansible_collections.xtreemos.cluster.plugins.modules import urpmi_media
 from ansible_collections.xtreemos.cluster.tests.unit._media import samples
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import GOLDEN
+from ansible_collections.xtreemos.cluster.tests.unit._urpmi.samples import serve
 
 KEY = GOLDEN / "distrib" / "media" / "main" / "release" / "media_info" / "pubkey"
 Result = t.Dict[str, t.Any]
 Call = t.Callable[..., Result]
 SYNTHESIS = "media_info/synthesis.hdlist.cz"
+PLAIN = (GOLDEN / "a-plain" / SYNTHESIS).read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -305,6 +307,39 @@ def test_a_damaged_synthesis_is_refused(
         result = call(media=[{"name": "m", "url": str(tmp_path / "m")}], state=state)
         assert message in result["msg"] and "medium 'm'" in result["msg"]
     assert not (root / "var/lib/urpmi/m").exists() and not (root / "etc/urpmi/urpmi.cfg").exists()
+
+
+NOISE = bytes(value * 37 % 251 for value in range(1000))
+# What urpmi.addmedia 8.102 was given and what became of it, at each row's end.
+DAMAGE: list[tuple[bytes | None, bool, str]] = [
+    (NOISE, False, "does not fit its MD5SUM"),  # refused
+    (NOISE, True, "synthesis.hdlist.cz"),  # accepted; "bad line" later
+    (PLAIN[:2000], True, "damaged xz data"),  # accepted, without a package
+    (b"x\n", True, "bad line 1: x"),  # refused
+    (PLAIN, True, ""),  # accepted
+]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize(("data", "fits", "message"), DAMAGE)
+def test_what_was_done_to_a_recorded_medium(
+    call: Call, root: Path, tmp_path: Path, data: bytes, fits: bool, message: str, remote: bool
+) -> None:
+    line = "%s  synthesis.hdlist.cz\n" % (md5(data) if fits else "0" * 32)
+    _break(tmp_path / "m", data, line.encode())
+    with serve(tmp_path) as url:
+        medium = {"name": "m", "url": url + "/m" if remote else str(tmp_path / "m")}
+        result = call(media=[medium])
+        if message:
+            assert message in result["msg"] and "medium 'm'" in result["msg"] and result["hint"]
+            assert not (root / "var/lib/urpmi/m").exists() and not (root / "etc/urpmi/urpmi.cfg").exists()
+        else:
+            assert result["media"]["m"]["packages"] == 42
+        # Without an MD5SUM a local medium is read, and one of a server is not: nobody vouches for what came.
+        (tmp_path / "m/media_info/MD5SUM").unlink()
+        (tmp_path / "m" / SYNTHESIS).write_bytes(PLAIN)
+        result = call(media=[{**medium, "name": "n"}])
+        assert ("no metadata found" in result["msg"]) if remote else (result["media"]["n"]["packages"] == 42)
 
 
 def test_every_failure_is_told(call: Call, tmp_path: Path) -> None:
