@@ -159,6 +159,15 @@ def mirror(job: Job) -> None:
     _pytest(job, "tests/integration/test_mirror.py", *job.args)
 
 
+def console(job: Job) -> None:
+    for program, package in (
+        ("Xvfb", "xvfb"), ("xterm", "xterm"), ("vncviewer", "tigervnc-viewer"), ("import", "imagemagick"),
+        ("Xtigervnc", "tigervnc-standalone-server"), ("xdotool", "xdotool"), ("sshd", "openssh-server"),
+    ):  # fmt: skip
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_console.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -182,6 +191,7 @@ STEPS: tuple[Step, ...] = (
     Step("sanity", ("sanity", "all"), sanity),
     Step("molecule", ("molecule", "all"), molecule),
     Step("mirror", ("mirror", "all"), mirror),
+    Step("console", ("console",), console),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )
