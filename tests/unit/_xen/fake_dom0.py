@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dom0s of playbook tests: the stand-in of xl as programs in folders of their own, with their state in files."""
+"""Dom0s of playbook tests: the stand-in of xl as programs in folders of their own, with their state in files.
+
+Beside the folders a file ``order`` has the commands of all of them.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,11 @@ _PYTHON = """\
 #!/bin/sh
 PATH='%s':$PATH PYTHONPATH='%s' exec '%s' "$@"
 """
+_SYSTEMCTL = """\
+#!/bin/sh
+echo systemctl "$@" >> '%s/log'
+echo %s systemctl "$@" >> '%s/order'
+"""
 _SITE = """\
 import builtins
 _open = builtins.open
@@ -53,9 +61,12 @@ class FakeDom0:
         (folder / "kernel").write_text("kernel")
         (folder / "site").mkdir()
         (folder / "site" / "sitecustomize.py").write_text(_SITE % str(folder / "capabilities"))
-        python = self.bin / "python3"
+        python, systemctl = self.bin / "python3", self.bin / "systemctl"
         python.write_text(_PYTHON % (self.bin, folder / "site", sys.executable))
-        python.chmod(0o755)
+        # Never the one of this machine.
+        systemctl.write_text(_SYSTEMCTL % (folder, folder.name, folder.parent))
+        for program in (python, systemctl):
+            program.chmod(0o755)
         host = Dom0Host()
         host.stubborn = set(stubborn)
         for name in guests:
@@ -119,6 +130,8 @@ def answer(folder: str, argv: list[str]) -> int:
     place = Path(folder)
     with (place / "log").open("a") as log:
         log.write(" ".join(argv) + "\n")
+    with (place.parent / "order").open("a") as log:
+        log.write(" ".join([place.name, *argv]) + "\n")
     known = _load(place)
     if argv[0] == "xenstore-ls":
         dom0 = FakeDom0.__new__(FakeDom0)
