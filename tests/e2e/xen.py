@@ -32,6 +32,10 @@ class Result:
     data: Options
     seconds: float
 
+    def words(self) -> str:
+        """The subcommands of xl that were run, each once."""
+        return " ".join(dict.fromkeys(argv[1] for argv in self.data["actions"] if argv[0] == "xl")) or "-"
+
     @property
     def domains(self) -> dict[str, Options]:
         return t.cast("dict[str, Options]", self.data.get("domains") or {})
@@ -91,22 +95,11 @@ class Dom0:
         done = self.module(domains, **more)
         expect(done.rc == 0, "%s: %s" % (what, done.data.get("msg")))
         for key in ("changed", "domains", "actions"):
-            expect(
-                told.data[key] == done.data[key],
-                "%s: %s told %s, done %s" % (what, key, told.data[key], done.data[key]),
-            )
+            pair = (told.data[key], done.data[key])
+            expect(pair[0] == pair[1], "%s: %s told %s, done %s" % (what, key, *pair))
         once = self.module(domains, check=True, **more)
         expect(once.rc == 0 and once.data["changed"] is again, "%s, once more: %s" % (what, once.data))
-        self.clock.append(
-            (
-                what,
-                "%.1f s, %s"
-                % (
-                    done.seconds,
-                    " ".join(sorted({argv[1] for argv in done.data["actions"] if argv[0] == "xl"})) or "-",
-                ),
-            )
-        )
+        self.clock.append((what, "%.1f s  %s" % (done.seconds, done.words())))
         return done
 
     def refuse(self, what: str, message: str, *domains: Options, **more: t.Any) -> None:
