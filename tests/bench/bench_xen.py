@@ -70,7 +70,9 @@ def _recorded(folder: Path, entries: list[dict[str, t.Any]]) -> None:
 def check_states(count: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         uuid = "11111111-2222-3333-4444-%012d"
-        entries = [{"name": "g%d" % n, "memory": 64, "kernel": "/k", "uuid": uuid % n} for n in range(count)]
+        entries: list[dict[str, t.Any]] = [
+            {"name": "g%d" % n, "memory": 64, "kernel": "/k", "uuid": uuid % n} for n in range(count)
+        ]
         _recorded(Path(name), entries)
         os.environ["PATH"] = name + os.pathsep + os.environ["PATH"]
         settings = Settings(config_dir=name + "/etc", autostart_dir=name + "/auto", save_dir=name)

@@ -23,6 +23,8 @@ from .xl import Live, act, read_states
 
 # Seconds that xl's own daemon has to clear away a guest that has shut down; without the daemon nobody does.
 GRACE = 3.0
+# The same when it has to start the guest again, which may read an image or dump a core before.
+REBOOT_GRACE = 20.0
 PAUSE = 0.5
 # Seconds after which a command to a guest that does not answer is given up; xl itself waits for 60.
 _LEAST_ASK = 5
@@ -100,7 +102,8 @@ class Runner:
     def is_gone(self, guest: Guest, now: Live | None, since: float) -> bool:
         """Gone, or shut down with nobody there to clear it away, or started again by its own on_poweroff."""
         if now is None:
-            return True
+            # Its daemon starts it again in a moment, and that one has to go too.
+            return not guest.comes_back("on_poweroff")
         again = guest.live is not None and now.row.domid != guest.live.row.domid
         if again or (now.state in ("shutdown", "crashed") and self.clock.now() - since >= GRACE):
             act(self.host, guest.name, ("xl", "destroy", guest.name), gone_is_fine=True)
@@ -119,8 +122,8 @@ class Runner:
             self.start_again(guest)
 
     def is_new(self, guest: Guest, now: Live | None, since: float) -> bool:
-        late = self.clock.now() - since >= GRACE
-        if (now is None and late) or (now is not None and now.state in ("shutdown", "crashed") and late):
+        left = now is not None and now.state in ("shutdown", "crashed") and self.clock.now() - since >= REBOOT_GRACE
+        if left or (now is None and not guest.comes_back("on_reboot")):
             self.start_again(guest)
             return True
         return now is not None and guest.live is not None and now.row.domid != guest.live.row.domid

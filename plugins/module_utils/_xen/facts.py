@@ -134,7 +134,7 @@ def as_config(config: t.Mapping[str, t.Any]) -> Config:
 def normal(config: Config) -> dict[str, t.Any]:
     """Values in a form in which two spellings of the same configuration are equal."""
     values = {key: str(value) if isinstance(value, int) else value for key, value in config.values.items()}
-    for key, parse in (("disk", lambda row: parse_disk(row).text()), ("vif", lambda row: parse_vif(row))):
+    for key, parse in (("disk", lambda row: parse_disk(row).text()), ("vif", parse_vif)):
         if key in values:
             values[key] = [parse(row) for row in rows(config.values, key)]
     if values.get("uuid"):

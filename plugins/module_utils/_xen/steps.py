@@ -15,7 +15,7 @@ from .._host.host import Host
 from . import savefile
 from .compare import Changes
 from .config import Config
-from .facts import normal
+from .facts import normal, of_live
 from .wish import Wish
 from .xl import OFF, Live
 
@@ -67,6 +67,12 @@ class Guest:
 
     def does(self, *kinds: str) -> bool:
         return any(step.kind in kinds for step in self.steps)
+
+    def comes_back(self, key: str) -> bool:
+        """Whether xl starts the guest that runs again after that event, by what it was started with."""
+        if self.live is None or not self.live.config:
+            return False
+        return of_live(self.live.config).words[key] not in ("destroy", "preserve", "coredump-destroy")
 
     @property
     def what(self) -> str:

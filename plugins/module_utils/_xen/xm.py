@@ -132,7 +132,7 @@ class _Translator:
 
 def translate(text: str, path: str = "the configuration") -> Translation:
     """The file for xl; ClusterError names the file and what stands in the way."""
-    old = {key: value for key, value in read(text, path).items()}
+    old = read(text, path)
     if not isinstance(old.get("name"), str) or not old["name"]:
         raise ClusterError("%s has no name" % path, 'add: name = "..."')
     work = _Translator(old, path)

@@ -11,6 +11,7 @@ loop, a call, an import, is an error with its line: what it would have done cann
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 
 from .._host.errors import ClusterError
@@ -50,7 +51,7 @@ class _Reader:
         if isinstance(node, ast.Constant):
             return self.constant(node)
         if isinstance(node, (ast.List, ast.Tuple)):
-            return [self.value(item) for item in node.elts]
+            return self.items(node)
         if isinstance(node, ast.Name):
             if node.id not in self.values:
                 raise self.wrong(node, "%s has no value yet" % node.id)
@@ -64,6 +65,13 @@ class _Reader:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
             return self.filled(node, self.value(node.left), self.value(node.right))
         raise self.wrong(node, "this is a program, not a value (%s)" % type(node).__name__)
+
+    def items(self, node: ast.List | ast.Tuple) -> list[t.Any]:
+        found = [self.value(item) for item in node.elts]
+        for item, value in zip(node.elts, found):
+            if isinstance(value, list) and not isinstance(item, (ast.List, ast.Tuple)):
+                raise self.wrong(node, "a list by its name cannot be part of a list")
+        return t.cast("list[t.Any]", self.bounded(node, found))
 
     def constant(self, node: ast.Constant) -> t.Any:
         if node.value is None:
@@ -80,7 +88,7 @@ class _Reader:
         return self.bounded(node, left + right)
 
     def filled(self, node: ast.AST, left: t.Any, right: t.Any) -> t.Any:
-        if not isinstance(left, str) or any(mark in left for mark in ("*", "(")):
+        if not isinstance(left, str) or re.search(r"%[^a-zA-Z%]*([*(]|[0-9]{4})", left):
             raise self.wrong(node, "only %s and %d with plain values can be filled in")
         try:
             return self.bounded(node, left % (tuple(right) if isinstance(right, list) else right))
@@ -88,7 +96,8 @@ class _Reader:
             raise self.wrong(node, "%r cannot be filled in: %s" % (left, error))
 
     def bounded(self, node: ast.AST, value: t.Any) -> t.Any:
-        if not isinstance(value, int) and len(value) > _LONGEST:
+        parts = [value, *(item for item in value if isinstance(item, str))] if isinstance(value, list) else [value]
+        if not isinstance(value, int) and sum(map(len, parts)) > _LONGEST:
             raise self.wrong(node, "the value is too long")
         return value
 

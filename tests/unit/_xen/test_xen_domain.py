@@ -199,23 +199,59 @@ def test_a_guest_that_nobody_clears_away_is_destroyed(clock: Clock) -> None:
     assert host.actions == [["xl", "shutdown", "a"], ["xl", "destroy", "a"]] and clock.time < 10
 
 
-def test_a_guest_that_starts_itself_again_is_stopped() -> None:
-    host = started()
+class Away:
+    """A guest that is gone after a command, and back as another domain some seconds later."""
 
-    def again(argv: list[str]) -> tuple[int, str, str]:
-        host.domains["a"].domid += 5
+    def __init__(self, host: Dom0Host, clock: Clock, command: str, seconds: float) -> None:
+        self.host, self.clock, self.until = host, clock, seconds
+        host.script[command] = self.leave
+        host.script["xl list"] = self.list
+
+    def leave(self, argv: list[str]) -> tuple[int, str, str]:
+        self.one, self.until = self.host.domains.pop("a"), self.until + self.clock.time
         return 0, "", ""
 
-    host.script["xl shutdown"] = again
-    call(host, {"name": "a", "state": "stopped"})
-    assert not host.domains
+    def list(self, argv: list[str]) -> tuple[int, str, str]:
+        if hasattr(self, "one") and self.clock.time >= self.until:
+            self.host.start(self.one.values)
+            del self.one
+        return self.host._list(argv)
 
 
-def test_reboot_of_a_guest_that_stays_away() -> None:
-    host = started()
-    host.script["xl reboot"] = lambda argv: (host.domains.pop("a"), (0, "", ""))[1]
+@pytest.mark.parametrize("seconds", [0, 2, 9])
+def test_a_guest_that_starts_itself_again_is_stopped(clock: Clock, seconds: float) -> None:
+    host = started({**BASE, "on_poweroff": "restart"})
+    Away(host, clock, "xl shutdown", seconds)
+    call(host, {"name": "a", "state": "stopped", "timeout": 30})
+    assert not host.domains and host.actions[-1] == ["xl", "destroy", "a"]
+    assert seconds <= clock.time < seconds + 2
+
+
+@pytest.mark.parametrize(("action", "seconds", "ends", "created"), [
+    ("restart", 9, 9, False), ("restart", 99, 60, True), ("destroy", 99, 0, True), ("coredump-destroy", 99, 0, True),
+])  # fmt: skip
+def test_reboot_waits_for_who_starts_the_guest_again(
+    clock: Clock, action: str, seconds: float, ends: float, created: bool
+) -> None:
+    host = started({**BASE, "on_reboot": action})
+    Away(host, clock, "xl reboot", seconds)
     call(host, {"name": "a", "state": "rebooted"})
-    assert host.actions[-1] == ["xl", "create", "-q", "/etc/xen/a.cfg"] and "a" in host.domains
+    assert (["xl", "create", "-q", "/etc/xen/a.cfg"] in host.actions) is created and "a" in host.domains
+    assert ends <= clock.time < ends + 1
+
+
+def test_reboot_of_a_guest_that_nobody_starts_again(clock: Clock) -> None:
+    host = started()
+
+    def down(argv: list[str]) -> tuple[int, str, str]:
+        host.domains["a"].shutdown = "r"
+        return 0, "", ""
+
+    host.script["xl reboot"] = down
+    call(host, {"name": "a", "state": "rebooted"})
+    assert (
+        host.actions[1:] == [["xl", "destroy", "a"], ["xl", "create", "-q", "/etc/xen/a.cfg"]] and 20 <= clock.time < 22
+    )
 
 
 def test_save_and_restore() -> None:
