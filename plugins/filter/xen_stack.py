@@ -52,7 +52,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(layers), each with C(dom0s), C(guests) and C(hosts); C(outer), the outermost Xen hosts; C(order) in words.
+  description:
+    - C(layers), each with C(dom0s), C(guests) and C(hosts); C(outer), the outermost Xen hosts; C(order) in words.
   type: dict
   sample:
     order: ["1. on inner: leaf poweroff, then all others that run", "2. on outer: inner save, then all others that run"]
