@@ -168,6 +168,15 @@ def console(job: Job) -> None:
     _pytest(job, "tests/integration/test_console.py", *job.args)
 
 
+def guestboot(job: Job) -> None:
+    for program, package in (
+        ("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap"), ("unsquashfs", "squashfs-tools"),
+        ("mkfs.ext4", "e2fsprogs"), ("zstd", "zstd"),
+    ):  # fmt: skip
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_guestboot.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -192,6 +201,7 @@ STEPS: tuple[Step, ...] = (
     Step("molecule", ("molecule", "all"), molecule),
     Step("mirror", ("mirror", "all"), mirror),
     Step("console", ("console",), console),
+    Step("guestboot", ("guestboot",), guestboot),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )
