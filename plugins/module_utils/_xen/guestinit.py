@@ -33,8 +33,9 @@ for mount in proc:proc sysfs:sys devtmpfs:dev tmpfs:run; do
 done
 chmod 755 /run
 root='' mode=ro type=ext4 init=/sbin/init
+read -r words < /proc/cmdline
 set -f
-for word in $(cat /proc/cmdline); do
+for word in $words; do
   case $word in
     root=*) root=${word#root=} ;;
     rootfstype=*) type=${word#rootfstype=} ;;

@@ -74,7 +74,7 @@ def with_addresses(records: t.Iterable[Record], rows: t.Iterable[Row]) -> list[R
         address = known.get(quiet(normal_mac, str(part.get("mac") or "")), "")
         return {**part, "tcp": address} if address and not part.get("tcp") else part
 
-    found = []
+    found: list[Record] = []
     for record in records:
         one = dict(filled(record))
         if record.get("interfaces"):

@@ -100,7 +100,7 @@ def layers(
         raise ClusterError("%s is no Xen host" % unknown[0], "name hosts of the group xen_dom0s")
     hosts = {name: host_of(name, values, dom0s) for name, values in sorted(variables.items())}
     depths = {dom0: _depth(dom0, hosts) for dom0 in sorted(dom0s) if not tops or _below(dom0, hosts, tops)}
-    found = []
+    found: list[dict[str, t.Any]] = []
     for depth in sorted(set(depths.values()), reverse=True):
         here = [dom0 for dom0, value in depths.items() if value == depth]
         guests = [_guest(name, variables[name], dom0, default) for name, dom0 in hosts.items() if dom0 in here]
