@@ -22,14 +22,17 @@ from ansible_collections.xtreemos.cluster.tests.unit._xen.fake_dom0 import play
 from .place import free_port, run
 
 LIMIT = 400
-OUTPUT = Path(__file__).resolve().parents[1] / "output"
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "tests" / "output"
+# The image is built once; a second run takes it as it is.
+KEPT = ROOT / ".cache" / "guestboot"
 
 
 class Guest:
     """A virtual machine with a copy of the disk."""
 
     def __init__(self, folder: Path, images: Path) -> None:
-        self.port, self.key, self.log = free_port(), folder / "key", folder / "console.log"
+        self.port, self.key, self.log = free_port(), KEPT / "key", folder / "console.log"
         disk = folder / "guest.img"
         run("cp", "--sparse=always", images / "disk.img", disk)
         net = "user,id=n,restrict=on,hostname=web1,hostfwd=tcp:127.0.0.1:%d-:22" % self.port
@@ -66,18 +69,20 @@ class Guest:
 
 @pytest.fixture
 def guest(tmp_path: Path) -> t.Iterator[Guest]:
-    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    if not (KEPT / "key").exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", KEPT / "key")
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     variables: dict[str, t.Any] = {
-        "xen_guest_dir": str(tmp_path / "guests"),
-        "xen_guest_images_root": str(tmp_path / "images"),
+        "xen_guest_dir": str(KEPT / "guests"),
+        "xen_guest_images_root": str(KEPT / "images"),
         "xen_guest_kinds": ["disk"],
         "xen_guest_size_mb": 1024,
-        "xen_guest_authorized_keys": [(tmp_path / "key.pub").read_text().strip()],
+        "xen_guest_authorized_keys": [(KEPT / "key.pub").read_text().strip()],
     }
-    done = play(tmp_path, "guest_images", {"xen_dom0s": {"hosts": {"dom0": {**local, **variables}}}})
+    done = play(tmp_path, "guest_images", {"xen_dom0s": {"hosts": {"dom0": {**local, **variables}}}}, seconds=1800)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    made = Guest(tmp_path, tmp_path / "guests" / "guest")
+    made = Guest(tmp_path, KEPT / "guests" / "guest")
     yield made
     made.stop()
 

@@ -151,8 +151,14 @@ def answer(folder: str, argv: list[str]) -> int:
     return done.rc
 
 
-def play(folder: Path, name: str, inventory: t.Mapping[str, t.Any], *words: str, env: t.Mapping[str, str] | None = None
-         ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+def play(
+    folder: Path,
+    name: str,
+    inventory: t.Mapping[str, t.Any],
+    *words: str,
+    env: t.Mapping[str, str] | None = None,
+    seconds: float = 240,
+) -> subprocess.CompletedProcess[str]:
     """A playbook of the collection with an inventory, output on stdout."""
     path = folder / "hosts.yml"
     path.write_text(json.dumps(inventory))
@@ -166,5 +172,12 @@ def play(folder: Path, name: str, inventory: t.Mapping[str, t.Any], *words: str,
     }
     around.update({"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml", **(env or {})})
     return subprocess.run(
-        argv, capture_output=True, text=True, env=around, cwd=folder, stdin=subprocess.DEVNULL, timeout=240, check=False
+        argv,
+        capture_output=True,
+        text=True,
+        env=around,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
     )
