@@ -66,6 +66,8 @@ class Dom0:
         with tempfile.TemporaryFile() as packed:
             with tarfile.open(fileobj=packed, mode="w:gz") as tar:
                 tar.add(ansible, "ansible/module_utils", filter=_source)
+                # Empty, as in what Ansible itself sends.
+                tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
                 for name in ("plugins/module_utils", "plugins/modules"):
                     tar.add(ROOT / name, "ansible_collections/xtreemos/cluster/" + name, filter=_source)
                 tar.add(HERE / "xen_calls.py", "xen_calls.py")
