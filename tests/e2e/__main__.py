@@ -54,7 +54,7 @@ def main() -> int:
         for name, work in wanted.items():
             good = _one(name, work)
             passed, failed = passed + good, failed + (not good)
-            if not good and name in ("up", "xen-up"):
+            if not good and name in ("up", "xen-up", "xen-image"):
                 break
     finally:
         if not options.keep:

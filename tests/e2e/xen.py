@@ -7,17 +7,22 @@
 from __future__ import annotations
 
 import json
-import sys
+import select
+import subprocess
+import tarfile
+import tempfile
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from .rack import Rack, Wrong, expect
+from ansible import module_utils
+
+from .rack import ROOT, Rack, expect
 
 Options = t.Dict[str, t.Any]
 HERE = Path(__file__).resolve().parent
-WORK = "/srv/xen"
+WORK, CALLS = "/srv/xen", "/root/xen-calls"
 KERNEL, RAMDISK = WORK + "/vmlinuz", WORK + "/initrd.gz"
 NAMES = ("pv1", "pvh1")
 ADDRESS = "10.0.2.50"
@@ -41,43 +46,65 @@ class Result:
         return t.cast("dict[str, Options]", self.data.get("domains") or {})
 
 
-@dataclass
+def _source(item: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if "__pycache__" in item.name else item
+
+
 class Dom0:
-    """The dom0 of a rack: xl, and the module."""
+    """The dom0 of a rack: xl, and the module. One process in dom0 answers until this one ends; see xen_calls.py."""
 
-    rack: Rack
-    clock: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, rack: Rack, clock: list[tuple[str, str]]) -> None:
+        self.rack, self.clock = rack, clock
+        self._process: subprocess.Popen[str] | None = None
 
-    def shell(self, words: str, limit: float = 180) -> str:
+    def _ssh(self, words: str) -> list[str]:
+        return ["ssh", "-F", str(self.rack.state / "ssh_config"), "-o", "ConnectTimeout=60", "dom0", words]
+
+    def carry(self) -> None:
+        """The collection and the part of Ansible that travels with modules go to dom0."""
+        ansible = Path(module_utils.__file__ or "").parent
+        with tempfile.TemporaryFile() as packed:
+            with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+                tar.add(ansible, "ansible/module_utils", filter=_source)
+                # Empty, as in what Ansible itself sends.
+                tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
+                for name in ("plugins/module_utils", "plugins/modules"):
+                    tar.add(ROOT / name, "ansible_collections/xtreemos/cluster/" + name, filter=_source)
+                tar.add(HERE / "xen_calls.py", "xen_calls.py")
+            packed.seek(0)
+            words = "rm -rf %s && mkdir -p %s && tar -xz -C %s" % (CALLS, CALLS, CALLS)
+            subprocess.run(self._ssh(words), stdin=packed, check=True, timeout=LIMIT)
+
+    def _answers(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            self.carry()
+            words = "cd %s && PYTHONPATH=. exec python3 -u xen_calls.py" % CALLS
+            self._process = subprocess.Popen(
+                self._ssh(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            )
+        return self._process
+
+    def _ask(self, **asked: t.Any) -> Options:
+        process = self._answers()
+        line = json.dumps(asked)
+        print(line, file=process.stdin, flush=True)
+        stream = t.cast("t.TextIO", process.stdout)
+        answer = stream.readline() if select.select([stream], [], [], LIMIT)[0] else ""
+        with open(self.rack.log, "a", encoding="utf-8") as log:
+            log.write("> %s\n%s\n" % (line, answer))
+        expect(answer, "dom0 does not answer any more")
+        return t.cast("Options", json.loads(answer))
+
+    def shell(self, words: str) -> str:
         """Output of a shell script in dom0."""
-        argv = ["ssh", "-F", str(self.rack.state / "ssh_config"), "-o", "ConnectTimeout=60", "dom0", words]
-        rc, output = self.rack.run(argv, limit)
-        expect(rc == 0, "in dom0: %s" % output.strip()[-600:])
-        return output.strip()
+        found = self._ask(shell=words)
+        expect(found["rc"] == 0, "in dom0: %s" % found["output"].strip()[-600:])
+        return str(found["output"]).strip()
 
-    def module(
-        self, domains: t.Sequence[Options], check: bool = False, name: str = "xen_domain", **more: t.Any
-    ) -> Result:
-        """One call of the module through Ansible."""
-        tool = str(Path(sys.executable).parent / "ansible")
-        options = {**({"domains": list(domains)} if name == "xen_domain" else {}), **more}
-        argv = [
-            tool,
-            "dom0",
-            "-m",
-            "xtreemos.cluster." + name,
-            "-a",
-            json.dumps(options),
-            *(["--check"] if check else []),
-        ]
-        begun = time.monotonic()
-        rc, output = self.rack.run(argv, LIMIT)
-        text = output[output.find("{") : output.rfind("}") + 1]
-        try:
-            data = json.loads(text)
-        except ValueError:
-            raise Wrong("the module said no JSON: %s" % output.strip()[-600:])
-        return Result(rc, data, time.monotonic() - begun)
+    def module(self, domains: t.Sequence[Options], check: bool = False, **more: t.Any) -> Result:
+        """One call of the module."""
+        found = self._ask(options={"domains": list(domains), **more}, check=check)
+        return Result(found["rc"], found["data"], found["seconds"])
 
     def listed(self) -> dict[str, tuple[int, str]]:
         """Domain id and state of every guest."""
@@ -140,14 +167,17 @@ class XenSteps:
         rack.env["LAB_DOM0"] = "true"
 
     def up(self) -> None:
-        """A bare Debian machine boots into Xen; a second run changes nothing; a kernel and an initrd for guests."""
+        """A bare Debian machine boots into Xen; a second run changes nothing."""
         played = self.rack.play("lab_xen")
         self.dom0.clock.append(("dom0 from nothing", "%.0f s" % played.seconds))
         again = self.rack.play("lab_xen")
         expect(not again.changed(), "a second run changed %s" % again.changed())
+
+    def image(self) -> None:
+        """A kernel and an initrd for guests."""
         begun = time.monotonic()
         script = (HERE / "xen_image.sh").read_text(encoding="utf-8")
-        self.dom0.shell(script.replace("@WORK@", WORK).replace("@ADDRESS@", ADDRESS), LIMIT)
+        self.dom0.shell(script.replace("@WORK@", WORK).replace("@ADDRESS@", ADDRESS))
         self.dom0.clock.append(("an image of guests", "%.0f s" % (time.monotonic() - begun)))
         info = self.dom0.shell("xl info | grep -E '^(xen_version|release|nr_cpus|total_memory|free_memory)'; uname -r")
         self.dom0.clock.append(("hypervisor", " ".join(info.split())))
@@ -197,7 +227,7 @@ class XenSteps:
         look = "timeout -s INT 2 xl console %s </dev/null 2>&1 | grep -q READY && exit 0"
         words = "for i in $(seq 60); do " + look + "; done; exit 1"
         for name in NAMES:
-            self.dom0.shell(words % name, 300)
+            self.dom0.shell(words % name)
 
     def hot(self) -> None:
         """Every option changed on guests that run: at once, or named as waiting for a restart."""
@@ -320,9 +350,9 @@ class XenSteps:
         expect(ours.rc == 0, "times: %s" % ours.data.get("msg"))
         check = dom0.module(entries)
         expect(check.data.get("changed") is False, "times, again: %s" % check.data)
-        dom0.shell("for n in %s; do xl destroy $n; done" % " ".join(names), 300)
+        dom0.shell("for n in %s; do xl destroy $n; done" % " ".join(names))
         begun = time.monotonic()
-        dom0.shell("for n in %s; do xl create -q /etc/xen/$n.cfg; done" % " ".join(names), LIMIT)
+        dom0.shell("for n in %s; do xl create -q /etc/xen/$n.cfg; done" % " ".join(names))
         plain = time.monotonic() - begun
         count = len(names)
         dom0.clock.append(("%d PVH guests, module" % count, "%.1f s each, disks copied" % (ours.seconds / count)))
@@ -331,4 +361,4 @@ class XenSteps:
         self.clean()
 
 
-NAMES_OF_STEPS = ("up", "states", "hot", "disks", "ssh", "errors", "playbook", "times")
+NAMES_OF_STEPS = ("up", "image", "states", "hot", "disks", "ssh", "errors", "playbook", "times")
