@@ -13,8 +13,10 @@ LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap
 XEN_PACKAGES := grub-common grub-pc-bin xorriso
 TEST_PACKAGES := isc-dhcp-server kea-dhcp4-server dnsmasq-base tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
   build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg
+# For tests/run console, on request: windows on a screen that nobody sees.
+CONSOLE_PACKAGES := xvfb xterm xdotool tigervnc-viewer tigervnc-standalone-server imagemagick openssh-server
 
-.PHONY: help venv venv-dev packages packages-xen packages-test lab lab-xen lab-down status check test units sanity lint molecule docs bench build e2e clean
+.PHONY: help venv venv-dev packages packages-xen packages-test packages-console lab lab-xen lab-down status check test units sanity lint molecule docs bench build e2e clean
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -38,6 +40,9 @@ packages-xen: packages
 
 packages-test: packages packages-xen
 	$(call need_packages,$(TEST_PACKAGES))
+
+packages-console: packages
+	$(call need_packages,$(CONSOLE_PACKAGES))
 
 venv: packages $(VENV)/.run
 venv-dev: packages-test $(VENV)/.dev

@@ -11,10 +11,12 @@ short_description: The guests of all Xen hosts as an inventory
 version_added: 0.2.0
 description:
   - Reads records that a play wrote from M(xtreemos.cluster.xen_domain_info), and makes each guest a host with the
-    variables C(xen_<field>), named after the fields of ctys. It connects to no machine.
-  - Groups are C(xen_guests), C(xen_dom0_<host>), C(xen_state_<vmstate>), C(xen_run_<state>), C(xen_label_<label>)
-    and C(xen_dist_<dist>). C(xen_run_) needs results that also list what runs (C(gather) has C(enumerate) and
-    C(list)); there a guest is running, paused, shutdown, crashed, dying or stopped.
+    variables C(xen_<field>), named after the fields of ctys. It connects to no machine;
+    the playbook C(guests_inventory) asks the Xen hosts and writes the records anew.
+  - Groups are C(xen_guests), C(xen_dom0_<host>), C(xen_state_<vmstate>), C(xen_run_<state>), C(xen_label_<label>),
+    C(xen_dist_<dist>) and, the same, C(xen_os_<dist>). C(xen_run_) needs results that also list
+    what runs (C(gather) has C(enumerate) and C(list)); there a guest is running, paused, shutdown, crashed, dying or
+    stopped.
 author: The xtreemos.cluster developers (@xtreemos)
 extends_documentation_fragment: [ansible.builtin.constructed]
 options:
@@ -52,7 +54,6 @@ keyed_groups:
     prefix: xen_type
 """
 
-import glob
 import os
 import typing as t
 
@@ -62,10 +63,9 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors impo
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.inventory import (
     groups,
     hosts,
-    read_records,
+    read_files,
     variables,
 )
-from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import Record
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -80,28 +80,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         try:
-            records = [one for name in self._files(path) for one in self._records(name)]
+            words = [os.path.expanduser(word) for word in self.get_option("records")]
+            records = read_files(words, os.path.dirname(path))
             found = hosts(records, self.get_option("hostname_field"), self.get_option("vmstate"))
         except ClusterError as error:
             raise AnsibleParserError("%s: %s" % (path, error))
         for name, record in found.items():
             self._add(name, groups(record), variables(record))
-
-    def _files(self, path: str) -> list[str]:
-        names: list[str] = []
-        for word in self.get_option("records"):
-            matching = sorted(glob.glob(os.path.join(os.path.dirname(path), os.path.expanduser(word))))
-            if not matching and not glob.has_magic(word):
-                raise ClusterError("there is no file %s" % word, "write the result of xen_domain_info there")
-            names += [name for name in matching if name not in names]
-        return names
-
-    def _records(self, name: str) -> list[Record]:
-        try:
-            with open(name, encoding="utf-8", errors="replace") as stream:
-                return read_records(stream.read(), name)
-        except OSError as error:
-            raise ClusterError("cannot read %s: %s" % (name, error.strerror))
 
     def _add(self, name: str, places: t.Sequence[str], values: t.Mapping[str, t.Any]) -> None:
         self.inventory.add_host(name)

@@ -14,16 +14,18 @@ description:
   - Reads the configuration files of guests below some folders, as C(ctys -a enumerate) did, and returns a record for
     each guest with the field names of ctys. Lines C(#@#KEY = "value") in a file fill the fields that Xen does not know.
   - With O(address) it returns only the guest that is meant.
-  - With O(gather) it lists what runs, as C(ctys -a list) did, and shows the hypervisor, as C(ctys -a info). Only these
-    two need a dom0 that has booted into Xen; they start C(xl) twice and once, for any number of guests.
+  - With O(gather) it lists what runs, as C(ctys -a list) did, shows the hypervisor, as C(ctys -a info), and
+    what it does, as C(ctys -a show). Only these three need a dom0 that has booted into Xen; they start C(xl) twice,
+    once and once, for any number of guests.
 extends_documentation_fragment: [xtreemos.cluster._attributes.info]
 options:
   gather:
     description:
       - V(enumerate) reads configuration files, V(list) asks for guests that run, V(host) asks for the hypervisor.
+      - V(show) asks for the processors of all guests and for the memory of dom0's own system.
     type: list
     elements: str
-    choices: [enumerate, list, host]
+    choices: [enumerate, list, host, show]
     default: [enumerate]
   search_paths:
     description: Folders with configuration files, C(*.cfg), C(*.conf) and C(*.ctys), at any depth.
@@ -85,6 +87,7 @@ live:
   description:
     - What runs now, Domain-0 too, in the order of C(xl list). Each has every field of LIST, empty when unknown;
       C(pid) is the domain id.
+    - C(cport) and C(display) tell a guest's VNC server; xenstore is asked for them when a guest may have one.
     - Beside them are C(state) in one word (running, paused, shutdown, crashed or dying), C(flags) as xl writes them,
       C(vram) in MiB, C(vcpu) and C(interfaces).
   returned: when O(gather) has V(list)
@@ -97,6 +100,16 @@ host:
   returned: when O(gather) has V(host)
   type: dict
   sample: {xen_version: 4.17.7, total_memory: 2047, free_memory: 1256, nr_cpus: 1, virt_caps: [pv, hvm]}
+show:
+  description:
+    - C(vcpus) has a row for each processor of each guest, Domain-0's too. C(cpu) is the one of the machine, none while
+      it is offline; C(seconds) is the time that it ran.
+    - C(memory) is that of dom0's own system in MiB.
+  returned: when O(gather) has V(show)
+  type: dict
+  sample:
+    vcpus: [{label: tst100, pid: 4, vcpu: 0, cpu: 1, state: "-b-", seconds: 40.8, hard: all, soft: all}]
+    memory: {memtotal_mb: 726, memfree_mb: 480, memavailable_mb: 560, swaptotal_mb: 0, swapfree_mb: 0}
 skipped:
   description: Files that look like those of guests but cannot be read, and why.
   returned: when O(gather) has V(enumerate)
@@ -119,9 +132,15 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.address impo
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.enumerate import VMSTATES, scan
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.live import hypervisor, live
 from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.record import Record, select
+from ansible_collections.xtreemos.cluster.plugins.module_utils._xen.show import show
 
 ARGUMENTS: dict[str, t.Any] = {
-    "gather": {"type": "list", "elements": "str", "choices": ["enumerate", "list", "host"], "default": ["enumerate"]},
+    "gather": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["enumerate", "list", "host", "show"],
+        "default": ["enumerate"],
+    },
     "search_paths": {"type": "list", "elements": "path", "default": ["/etc/xen"]},
     "vmstate": {"type": "list", "elements": "str", "choices": list(VMSTATES), "default": ["ALL"]},
     "address": {"type": "raw"},
@@ -145,6 +164,8 @@ def work(options: t.Mapping[str, t.Any], host: Host) -> Result:
         result["live"] = chosen(live(host, pm))
     if "host" in options["gather"]:
         result["host"] = hypervisor(host)
+    if "show" in options["gather"]:
+        result["show"] = show(host)
     return result
 
 

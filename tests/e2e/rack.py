@@ -80,7 +80,8 @@ class Rack:
             "ANSIBLE_NOCOLOR": "1",
         }
 
-    def _run(self, argv: t.Sequence[str], limit: float) -> tuple[int, str]:
+    def run(self, argv: t.Sequence[str], limit: float) -> tuple[int, str]:
+        """Exit code and output of a command with the rack's environment, ended after ``limit`` seconds."""
         with subprocess.Popen(
             argv, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as proc:
@@ -98,7 +99,7 @@ class Rack:
         """Run a playbook of the collection; an exit code other than asked for is Wrong."""
         begun = time.monotonic()
         tool = str(Path(sys.executable).parent / "ansible-playbook")
-        rc, output = self._run([tool, "playbooks/%s.yml" % name, *args], PLAYBOOK_LIMIT)
+        rc, output = self.run([tool, "playbooks/%s.yml" % name, *args], PLAYBOOK_LIMIT)
         played = Played(rc, output, time.monotonic() - begun, read_recap(output))
         expect(bool(rc) == fails, "playbook %s ended with exit code %d: %s" % (name, rc, _worst(output)))
         return played
@@ -107,14 +108,14 @@ class Rack:
         """Output of one module call on a host or group."""
         tool = str(Path(sys.executable).parent / "ansible")
         words = ["-a", json.dumps(options)] if options else []
-        rc, output = self._run([tool, host, "-m", module, *words], 180)
+        rc, output = self.run([tool, host, "-m", module, *words], 180)
         expect(rc == 0, "%s on %s: %s" % (module, host, output.strip()[-300:]))
         return output
 
     def ask(self, host: str, *argv: str) -> str:
         """Output of a command on a machine, by ssh with the configuration that the rack has for people."""
         words = ["ssh", "-F", str(self.state / "ssh_config"), "-o", "ConnectTimeout=60", host, shlex.join(argv)]
-        rc, output = self._run(words, 180)
+        rc, output = self.run(words, 180)
         expect(rc == 0, "%s on %s: %s" % (" ".join(argv), host, output.strip()[-300:]))
         return output.strip()
 
@@ -125,7 +126,7 @@ class Rack:
         told = []
         for block in blocks:
             words = block.replace(".lab/", "%s/" % self.state)
-            rc, output = self._run(["bash", "-euo", "pipefail", "-c", words], PLAYBOOK_LIMIT)
+            rc, output = self.run(["bash", "-euo", "pipefail", "-c", words], PLAYBOOK_LIMIT)
             expect(rc == 0, "%s: %s: %s" % (page.name, block.splitlines()[0], _worst(output)))
             told.append(output)
         return "".join(told)

@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 from .rack import ROOT, Played, Rack, expect
+from .xen import NAMES_OF_STEPS, XenSteps
 
 EDIT = Path(__file__).resolve().parent / "inventory" / "edit.yml"
 WORD = "xtreemos.e2e=1"
@@ -209,10 +210,15 @@ class Story:
 
 Step = t.Callable[[], None]
 # Only when they are asked for: they take long on an emulated machine.
-ON_REQUEST = ("running", "mirror", "tutorial")
+XEN = tuple("xen-" + name for name in NAMES_OF_STEPS)
+ON_REQUEST = ("running", "mirror", "tutorial", *XEN)
+# One word for several steps.
+FAMILIES = {"xen": XEN}
 
 
-def steps(story: Story) -> dict[str, Step]:
-    """Every step by its name, in order."""
+def steps(story: Story, chosen_xen: bool = False) -> dict[str, Step]:
+    """Every step by its name, in order; those on Xen give the rack a dom0."""
     names = ("up", "again", "mend", "one", "edit", "push", "damage", "running", "mirror", "tutorial", "down")
-    return {name: getattr(story, name) for name in names}
+    xen = XenSteps(story.rack, story.clock) if chosen_xen else None
+    more = {"xen-" + name: getattr(xen, name) for name in NAMES_OF_STEPS} if xen else {}
+    return {**{name: getattr(story, name) for name in names}, **more}

@@ -173,6 +173,24 @@ def dhcp(job: Job) -> None:
     _pytest(job, "tests/integration/test_dhcp.py", *job.args)
 
 
+def console(job: Job) -> None:
+    for program, package in (
+        ("Xvfb", "xvfb"), ("xterm", "xterm"), ("vncviewer", "tigervnc-viewer"), ("import", "imagemagick"),
+        ("Xtigervnc", "tigervnc-standalone-server"), ("xdotool", "xdotool"), ("sshd", "openssh-server"),
+    ):  # fmt: skip
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_console.py", *job.args)
+
+
+def guestboot(job: Job) -> None:
+    for program, package in (
+        ("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap"), ("unsquashfs", "squashfs-tools"),
+        ("mkfs.ext4", "e2fsprogs"), ("zstd", "zstd"),
+    ):  # fmt: skip
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_guestboot.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -197,6 +215,8 @@ STEPS: tuple[Step, ...] = (
     Step("molecule", ("molecule", "all"), molecule),
     Step("dhcp", ("dhcp", "all"), dhcp),
     Step("mirror", ("mirror", "all"), mirror),
+    Step("console", ("console",), console),
+    Step("guestboot", ("guestboot",), guestboot),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._host.errors import ClusterError
+from .metadata import metadata_line, parse_metadata
 
 Value = t.Union[str, int, t.List[t.Any]]
 
@@ -29,7 +30,6 @@ _TOKEN = re.compile(
       | (?P<mark>\+=|[][=,;])""",
     re.VERBOSE,
 )
-_META = re.compile(r"[ \t]*#@#[ \t]*([A-Za-z][A-Za-z0-9_-]*)[ \t]*(?:=[ \t]*(.*))?$")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPED = {value: "\\" + key for key, value in _ESCAPES.items() if key != "'"}
 _PYTHON = re.compile(r"\s*(import|from|def|if|for|while|try|class|print)\b")
@@ -65,15 +65,14 @@ class _Failure(Exception):
 
 def _lexical(text: str, at: int, line: int) -> _Failure:
     rest = text[at:].split("\n")[0]
-    whole = text[text.rfind("\n", 0, at) + 1 :].split("\n")[0]
     if rest.startswith("\r"):
         return _Failure(line, "the line ends in CR LF", "write the file with plain line ends")
     if rest.startswith("#"):
         return _Failure(line, "the last line is a comment without line end", "end the file with a line end")
     if rest[:1] in "\"'":
         return _Failure(line, "the string %s has no end" % rest[:40], "close the quotes on the same line")
-    if _PYTHON.match(whole) or rest[:1] in "+-(){}" or rest[:4] in ("True", "None"):
-        return _Failure(line, "%r looks like Python code" % whole[:60], "write plain values, or use import_config")
+    if rest[:1] in "+-(){}" or rest[:4] in ("True", "None"):
+        return _Failure(line, "", "")
     return _Failure(line, "cannot read %r" % rest[:40], "keys are lower case; strings need quotes")
 
 
@@ -192,22 +191,16 @@ class _Parser:
         return found
 
 
-def parse_metadata(text: str) -> dict[str, str]:
-    """The ``#@#`` lines of any text; the first of equal keys wins, as in ctys."""
-    found: dict[str, str] = {}
-    for line in text.splitlines() if "#@#" in text else ():
-        match = _META.match(line)
-        if match:
-            value = re.match(r'"*([^"]*)', (match.group(2) or "").replace("'", '"').strip())
-            found.setdefault(match.group(1), value.group(1) if value else "")
-    return found
-
-
 def parse(text: str, path: str = "the configuration") -> Config:
     """Read a file's text; ClusterError names ``path`` and the line."""
     try:
         values = _Parser(text).settings()
     except _Failure as error:
+        whole = text.split("\n")[error.line - 1]
+        if _PYTHON.match(whole) or not error.what:
+            error = _Failure(
+                error.line, "%r looks like Python code" % whole[:60], "write plain values, or import_config"
+            )
         raise ClusterError("%s, line %d: %s" % (path, error.line, error.what), error.hint)
     return Config(values, parse_metadata(text))
 
@@ -231,12 +224,6 @@ def _shown(value: t.Any, indent: str = "") -> str:
     return "[\n%s%s]" % ("".join(rows), indent) if rows else "[]"
 
 
-def _metadata_line(key: str, value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) or re.search(r"[\"'\n\r]", value):
-        raise ClusterError("metadata %s=%r cannot be written" % (key, value), "use no quotes and no line ends in it")
-    return '#@#%s = "%s"' % (key, value) if value or not key.startswith("MAGICID") else "#@#%s" % key
-
-
 def render(config: Config, note: str = "") -> str:
     """The text of a file, the same for equal content: ``note`` as comment, metadata by key, values in a fixed order."""
     place = {key: number for number, key in enumerate(_ORDER)}
@@ -244,7 +231,7 @@ def render(config: Config, note: str = "") -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_.]*", key):
             raise ClusterError("%r is no key of xl.cfg" % key, "keys are lower case letters, digits and _")
     lines = ["# " + line for line in note.splitlines()]
-    lines += [_metadata_line(key, value) for key, value in sorted(config.metadata.items())]
+    lines += [metadata_line(key, value) for key, value in sorted(config.metadata.items())]
     ordered = sorted(config.values, key=lambda key: (place.get(key, len(place)), key))
     lines += ["%s = %s" % (key, _shown(config.values[key])) for key in ordered]
     return "\n".join(lines) + "\n"

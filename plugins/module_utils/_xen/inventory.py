@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import re
 import typing as t
 
@@ -20,6 +22,7 @@ _GROUPS = (
     ("xen_run", "state"),
     ("xen_label", "label"),
     ("xen_dist", "dist"),
+    ("xen_os", "dist"),
 )
 
 
@@ -64,6 +67,29 @@ def read_records(text: str, path: str) -> list[Record]:
     if not rows or not {"records", "live"} & set(parts):
         raise ClusterError("%s holds no records of guests" % path, hint)
     return records if live is None else merge(records, live)
+
+
+def _paths(words: t.Iterable[str], base: str) -> list[str]:
+    names: list[str] = []
+    for word in words:
+        matching = sorted(glob.glob(os.path.join(base, word)))
+        if not matching and not glob.has_magic(word):
+            raise ClusterError("there is no file %s" % word, "write the result of xen_domain_info there")
+        names += [name for name in matching if name not in names]
+    return names
+
+
+def read_files(words: t.Iterable[str], base: str) -> list[Record]:
+    """Records from files or patterns of them, relative ones below ``base``; ClusterError names the file."""
+    found: list[Record] = []
+    for name in _paths(words, base):
+        try:
+            with open(name, encoding="utf-8", errors="replace") as stream:
+                text = stream.read()
+        except OSError as error:
+            raise ClusterError("cannot read %s: %s" % (name, error.strerror))
+        found += read_records(text, name)
+    return found
 
 
 def groups(record: Record) -> list[str]:

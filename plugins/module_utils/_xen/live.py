@@ -19,6 +19,7 @@ from .._host.errors import ClusterError
 from .._host.host import Completed, Host
 from .normal import normal_mac, normal_uuid, tidy
 from .record import LIST_FIELDS, accelerator
+from .vnc import FIRST_PORT, may_serve, read_vnc
 
 # libxl aborts now and then when it asks for a lock around fork; a question may be asked again.
 ABORTED = (-6, 134)
@@ -115,11 +116,24 @@ def record(row: Row, config: t.Mapping[str, t.Any], pm: str) -> dict[str, t.Any]
     return found
 
 
+def _ports(host: Host, rows: t.Sequence[Row], configs: t.Mapping[int, t.Any]) -> dict[int, dict[str, t.Any]]:
+    """Port and display of each VNC server; xenstore is asked only when a guest may have one."""
+    if not any(row.domid and may_serve(configs.get(row.domid, {})) for row in rows):
+        return {}
+    found = {domid: one.port for domid, one in read_vnc(host).items()}
+    return {
+        domid: {"cport": port, **({"display": ":%d" % (port - FIRST_PORT)} if port >= FIRST_PORT else {})}
+        for domid, port in found.items()
+    }
+
+
 def live(host: Host, pm: str) -> list[dict[str, t.Any]]:
-    """Records of everything that runs, Domain-0 too, in the order of xl; two calls of xl."""
+    """Records of everything that runs, Domain-0 too, in the order of xl; two calls of xl, and one of xenstore-ls when
+    a guest has VNC."""
     rows = parse_table(ask(host, ["xl", "list"]).stdout)
     configs = parse_long(ask(host, ["xl", "list", "-l"]).stdout)
-    return [record(row, configs.get(row.domid, {}), pm) for row in rows]
+    ports = _ports(host, rows, configs)
+    return [{**record(row, configs.get(row.domid, {}), pm), **ports.get(row.domid, {})} for row in rows]
 
 
 def parse_info(text: str) -> dict[str, t.Any]:

@@ -27,7 +27,8 @@ DOM0 = {"pm": "lab00.soho", "label": "Domain-0"}
 
 def test_groups_and_variables_of_a_guest() -> None:
     assert inv.groups(A) == [
-        "xen_guests", "xen_dom0_lab00_soho", "xen_state_active", "xen_label_tst100", "xen_dist_centos"]  # fmt: skip
+        "xen_guests", "xen_dom0_lab00_soho", "xen_state_active", "xen_label_tst100", "xen_dist_centos",
+        "xen_os_centos"]  # fmt: skip
     assert inv.variables({**A, "uuid": ""}) == {
         "xen_pm": "lab00.soho", "xen_label": "tst100", "xen_tcp": "10.0.0.1", "xen_vmstate": "ACTIVE",
         "xen_dist": "CentOS", "xen_vcpu": 2, "ansible_host": "10.0.0.1"}  # fmt: skip
