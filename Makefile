@@ -12,7 +12,8 @@ LAB_PACKAGES := python3-venv qemu-system-x86 seabios ipxe-qemu mmdebstrap uidmap
   squashfs-tools-ng busybox-static kmod zstd openssh-client iproute2
 XEN_PACKAGES := grub-common grub-pc-bin xorriso
 TEST_PACKAGES := isc-dhcp-server tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common openssh-server shellcheck git \
-  build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg
+  build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg \
+  isolinux grub-efi-amd64-bin mtools ovmf busybox-static chromium
 
 .PHONY: help venv venv-dev packages packages-xen packages-test lab lab-xen lab-down status check test units sanity lint molecule docs bench build e2e clean
 

@@ -11,9 +11,12 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
+from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.bootjob import run_iso_boot
+from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.image import run_iso_image
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.lock import Lock, parse_lock
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.packages import run_package_set
-from ansible_collections.xtreemos.cluster.plugins.modules import package_set
+from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.treejob import run_iso_tree
+from ansible_collections.xtreemos.cluster.plugins.modules import iso_boot, iso_image, iso_tree, package_set
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import defaults
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import write
 
@@ -44,3 +47,32 @@ def lock_of(folder: Path) -> Lock:
 
 def names(result: t.Mapping[str, t.Any], dest: str = "main") -> list[str]:
     return [nvra.rsplit("-", 2)[0] for nvra in result["packages"].get(dest, [])]
+
+
+def tree(folder: Path, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """One run of iso_tree with the plan of that folder, into ``build`` below it."""
+    given = {"path": str(folder / "build"), "lock": str(folder / "plan.lock.json"), **given}
+    return run_iso_tree(defaults(iso_tree.ARGUMENTS, given), check, LocalHost(), lambda line: None)
+
+
+def boot(folder: Path, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """One run of iso_boot in that tree, by default with one entry whose files need not be there."""
+    entry = {"name": "linux", "kernel": "/isolinux/vmlinuz", "initrd": "/isolinux/initrd.gz"}
+    given = {"tree": str(folder), "entries": [entry], "check_files": False, **given}
+    return run_iso_boot(defaults(iso_boot.ARGUMENTS, given), check, LocalHost())
+
+
+def image(folder: Path, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """One run of iso_image: the tree ``build`` of that folder to ``iso/X.iso``, by default without boot records."""
+    given = {"tree": str(folder / "build"), "dest": str(folder / "iso/X.iso"), "label": "X-1", "boot": [], **given}
+    return run_iso_image(defaults(iso_image.ARGUMENTS, {"epoch": EPOCH, **given}), check, LocalHost())
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Everything below a folder by path."""
+    found = ((path, path.relative_to(folder)) for path in sorted(folder.rglob("*")))
+    return {
+        str(rel): os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        for path, rel in found
+        if path.is_symlink() or path.is_file()
+    }
