@@ -15,8 +15,9 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.bootjob impo
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.image import run_iso_image
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.lock import Lock, parse_lock
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.packages import run_package_set
+from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.reportjob import run_iso_report
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.treejob import run_iso_tree
-from ansible_collections.xtreemos.cluster.plugins.modules import iso_boot, iso_image, iso_tree, package_set
+from ansible_collections.xtreemos.cluster.plugins.modules import iso_boot, iso_image, iso_report, iso_tree, package_set
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import defaults
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import write
 
@@ -76,3 +77,9 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         for path, rel in found
         if path.is_symlink() or path.is_file()
     }
+
+
+def report(folder: Path, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
+    """One run of iso_report about the plan of that folder."""
+    given = {"dest": str(folder / "out/report.html"), "lock": str(folder / "plan.lock.json"), **given}
+    return run_iso_report(defaults(iso_report.ARGUMENTS, given), check, LocalHost())
