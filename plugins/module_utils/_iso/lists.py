@@ -98,7 +98,7 @@ def read_lists(paths: t.Iterable[str], words: t.Iterable[str], option: str, host
 
 
 def _expression(line: Line) -> str:
-    return line.text if line.is_regex else "(?s:%s)" % fnmatch.translate(line.text)
+    return line.text if line.is_regex else "\\A" + fnmatch.translate(line.text)
 
 
 def names_of(package: Package) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ CONF = """\
   <nameid>XtreemOS</nameid>
   <version>2.1.1</version>
   <nb_fork>10</nb_fork>
-  <signature>/home/build/.signature.gpg</signature>
-  <rpmrc>/home/build/.rpmrc</rpmrc>
+  <signature>/etc/xos/signature.gpg</signature>
+  <rpmrc>/etc/xos/rpmrc</rpmrc>
   <based_on>2009.0</based_on>
   <urpmqlogs>/var/lib/bcd</urpmqlogs>
   <arch>x86_64</arch>

@@ -105,6 +105,8 @@ def test_a_missing_list() -> None:
         ("bash-1-1.noarch", "bash", True),
         ("bas?", "bash", True),
         ("*as*", "bash", True),
+        ("as*", "bash", False),
+        ("*as", "bash", False),
         ("bash-*1*", "bash", True),
         ("bash-[23]*", "bash", False),
         ("^ba", "bash", True),
