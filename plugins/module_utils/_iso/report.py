@@ -84,6 +84,13 @@ def _images(info: t.Mapping[str, t.Any], image: str, folder: str) -> list[Data]:
     return rows
 
 
+def _other_sizes(info: t.Mapping[str, t.Any], packages: int) -> dict[str, int]:
+    """What is no package: folders and files at the top of the disc; below ``media`` all of it together."""
+    found = {name: size for name, size in (info.get("sizes") or {}).items() if not name.startswith("media/")}
+    metadata = sum((info.get("sizes") or {}).values()) - sum(found.values()) - packages
+    return {**found, **({"metadata": metadata} if metadata > 0 else {})}
+
+
 def make_report(
     lock: Lock, params: t.Mapping[str, t.Any], info: t.Mapping[str, t.Any], sides: t.Sequence[str], before: Data | None
 ) -> Data:
@@ -93,7 +100,7 @@ def make_report(
     packages = packages_of(lock)
     epoch = int(params["epoch"] or lock.epoch)
     sizes = {dest: sum(row[1] for row in rows.values()) for dest, rows in packages.items()}
-    others = {name: size for name, size in (info.get("sizes") or {}).items() if not name.startswith("media/")}
+    others = _other_sizes(info, sum(sizes.values()))
     return {
         "format": FORMAT,
         "key": lock.key,

@@ -114,6 +114,7 @@ def test_the_sections_of_the_old_report_in_their_order(place: Path) -> None:
         "X.idx",
         "What fills the disc",
         "% of 737 MB used",
+        "metadata",
         "Left out",
         "is older than b-2-1.noarch",
         "Changes",
