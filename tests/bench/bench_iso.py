@@ -6,7 +6,7 @@
 
     python tests/bench/bench_iso.py [--packages 1300] [--megabytes 400] [--folder DIR]
 
-The packages are written by the tests' own writer, with random payloads whose sizes spread as those of a distribution.
+The packages are built by rpmbuild from one spec, with random payloads whose sizes spread as those of a distribution.
 Peers in the same run: ``cp`` of the tree, plain ``xorriso -as mkisofs`` of the same tree with its own settings, and the
 second run of the plan against the first. --megabytes 3800 is the disc of XtreemOS 2.1.
 """
@@ -30,25 +30,40 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._sign.job import 
 from ansible_collections.xtreemos.cluster.plugins.modules import hdlist, rpm_sign
 from ansible_collections.xtreemos.cluster.tests.unit._iso.samples import boot, image, plan, report, tree
 from ansible_collections.xtreemos.cluster.tests.unit._repo.samples import defaults
-from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import rpm_bytes, tags
 
 SHAPE = 1.3
 
 
-def write_packages(folder: Path, count: int, size: int) -> None:
-    """Packages that require some of each other, ``size`` bytes in all."""
+def spec(needs: t.Mapping[str, t.Sequence[str]]) -> str:
+    """One source for all packages; payloads are stored as they are, since random bytes do not shrink."""
+    head = ["%define _binary_payload w.ufdio", "%define __os_install_post %{nil}", "%define debug_package %{nil}"]
+    head += ["Name: bench", "Version: 1", "Release: 1", "Summary: x", "License: GPL", "AutoReqProv: no"]
+    parts = ["\n".join([*head, "%description", "x"])]
+    for name, names in needs.items():
+        rows = ["%%package -n %s" % name, "Summary: x", "AutoReqProv: no", *("Requires: %s" % one for one in names)]
+        parts.append("\n".join([*rows, "%%description -n %s" % name, "x", "%%files -n %s" % name, "/p/" + name]))
+    return "\n".join([*parts, "%install", "mkdir -p %{buildroot}", "mv %{_topdir}/p %{buildroot}/p", ""])
+
+
+def write_packages(folder: Path, top: Path, count: int, size: int) -> None:
+    """Packages that require some of each other, ``size`` bytes in all, in two sections."""
     chance = random.Random(count)
-    weights = [chance.lognormvariate(0, SHAPE) for _number in range(count)]
+    names = ["p%04d" % number for number in range(count)]
+    weights = [chance.lognormvariate(0, SHAPE) for _name in names]
     scale = size / sum(weights)
-    for section in ("release", "updates"):
-        (folder / section).mkdir(parents=True)
-    for number, weight in enumerate(weights):
-        name = "p%04d" % number
-        files = [b"/usr/share/%s/file-%d" % (name.encode(), at) for at in range(20)]
-        needs = [(b"p%04d" % chance.randrange(count), 0, b"") for _one in range(6)]
-        found = tags(name, arch="x86_64", files=files, requires=sorted(set(needs)))
-        path = folder / ("updates" if number % 20 == 0 else "release") / ("%s-1-1.x86_64.rpm" % name)
-        path.write_bytes(rpm_bytes(found, payload=chance.randbytes(int(weight * scale))))
+    (top / "p").mkdir(parents=True)
+    for name, weight in zip(names, weights):
+        (top / "p" / name).write_bytes(chance.randbytes(int(weight * scale)))
+    (top / "bench.spec").write_text(spec({name: sorted(set(chance.choices(names, k=6))) for name in names}))
+    defines = ["_topdir %s" % top, "_tmppath %s" % top, "_rpmdir %s" % (folder / "release")]
+    defines += ["_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"]
+    words = [word for one in defines for word in ("--define", one)]
+    argv = ["rpmbuild", "-bb", "--quiet", "--target", "x86_64", *words, str(top / "bench.spec")]
+    subprocess.run(argv, check=True, capture_output=True)
+    shutil.rmtree(top)
+    (folder / "updates").mkdir()
+    for path in sorted((folder / "release").glob("*.rpm"))[::20]:
+        path.rename(folder / "updates" / path.name)
 
 
 def cpu() -> float:
@@ -141,7 +156,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-iso-", dir=args.folder) as name:
         top, clock = Path(name), Clock()
-        write_packages(top / "main", args.packages, args.megabytes * 10**6)
+        write_packages(top / "main", top / "rpmbuild", args.packages, args.megabytes * 10**6)
         key = make_key(top / "gnupg")
         load = os.getloadavg()[0]
         print("%d packages, %d MB, %d CPUs, load %.1f" % (args.packages, args.megabytes, os.cpu_count() or 1, load))

@@ -143,7 +143,10 @@ class Builders:
         return found
 
     def boot(self, firmware: str, iso: Path) -> str:
-        """What a machine says on its serial port until it has ended. Firmware: bios or uefi from a CD, disk (BIOS), stick (UEFI)."""
+        """What a machine says on its serial port until it has ended.
+
+        Firmware: bios and uefi start from a CD, disk (BIOS) and stick (UEFI) from the same bytes as a drive.
+        """
         log = self.folder / ("serial-%s" % firmware)
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-nic", "none"]
         argv += ["-display", "none", "-no-reboot", "-serial", "file:%s" % log]
