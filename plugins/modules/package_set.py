@@ -101,7 +101,7 @@ options:
     description: The file with the categories of packages.
     type: path
   arches:
-    description: Architectures that are used. By default all that are there; sources packages never are.
+    description: Architectures that are used. By default all that are there; source packages never are used.
     type: list
     elements: str
     default: []
