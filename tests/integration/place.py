@@ -75,6 +75,22 @@ def run(*argv: str | Path, env: t.Mapping[str, str] | None = None, fails: bool =
     return output
 
 
+def build_package(top: Path, place: Path, name: str, version: str = "1.0", more: str = "") -> Path:
+    """A package by rpmbuild, unsigned, in ``place``; ``top`` is where rpmbuild works."""
+    top.mkdir(exist_ok=True)
+    spec = top / (name + ".spec")
+    spec.write_text(_SPEC.format(name=name, version=version, more=more))
+    defines: dict[str, str | Path] = {
+        "_topdir": top,
+        "_rpmdir": place,
+        "_tmppath": top,
+        "_build_name_fmt": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+    }
+    words = [word for key, value in defines.items() for word in ("--define", "%s %s" % (key, value))]
+    run("rpmbuild", "-bb", "--quiet", *words, spec)
+    return place / ("%s-%s-1.noarch.rpm" % (name, version))
+
+
 class Mirror:
     """The role below ``folder``; nothing outside of it is written."""
 
@@ -175,20 +191,7 @@ class Mirror:
 
     def build(self, name: str, version: str = "1.0", more: str = "", into: Path | None = None) -> Path:
         """A package by rpmbuild, unsigned, where packages come in."""
-        place = into or self.folder / "incoming"
-        top = self.folder / "build"
-        top.mkdir(exist_ok=True)
-        spec = top / (name + ".spec")
-        spec.write_text(_SPEC.format(name=name, version=version, more=more))
-        defines: dict[str, str | Path] = {
-            "_topdir": top,
-            "_rpmdir": place,
-            "_tmppath": top,
-            "_build_name_fmt": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
-        }
-        words = [word for key, value in defines.items() for word in ("--define", "%s %s" % (key, value))]
-        run("rpmbuild", "-bb", "--quiet", *words, spec)
-        return place / ("%s-%s-1.noarch.rpm" % (name, version))
+        return build_package(self.folder / "build", into or self.folder / "incoming", name, version, more)
 
     def dnf(self, root: str, *words: str, fails: bool = False) -> str:
         """dnf on a root folder of its own, with the settings that the mirror offers to clients."""

@@ -191,6 +191,22 @@ def guestboot(job: Job) -> None:
     _pytest(job, "tests/integration/test_guestboot.py", *job.args)
 
 
+def iso(job: Job) -> None:
+    for program, package in (
+        ("dnf", "dnf"),
+        ("rpmbuild", "rpm"),
+        ("createrepo_c", "createrepo-c"),
+        ("xorriso", "xorriso"),
+        ("mcopy", "mtools"),
+        ("grub-mkimage", "grub-common"),
+        ("qemu-system-x86_64", "qemu-system-x86"),
+        ("chromium", "chromium"),
+        ("busybox", "busybox-static"),
+    ):
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_iso.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -217,6 +233,7 @@ STEPS: tuple[Step, ...] = (
     Step("mirror", ("mirror", "all"), mirror),
     Step("console", ("console",), console),
     Step("guestboot", ("guestboot",), guestboot),
+    Step("iso", ("iso", "all"), iso),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )
