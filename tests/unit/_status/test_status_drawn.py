@@ -23,7 +23,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._status.cluster i
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from lxml import html
+from lxml import html  # type: ignore[import-untyped]
 
 STAGES = {"firmware": 1.8, "lease": 0.1, "entry": 0.4, "kernel": 5.0, "stage1": 3.0, "dhcp": 4.0, "fetch": 6.0,
           "verify": 2.0, "root": 0.5}  # fmt: skip
