@@ -18,6 +18,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.backends im
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.dhcp import parse_dhcp
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.logs import parse_dhcp as read_line
 from ansible_collections.xtreemos.cluster.plugins.module_utils._boot.node import parse_nodes
+from ansible_collections.xtreemos.cluster.tests.integration.bootplace import DHCP, dhcp_conf
 
 NODE, STRANGER = "52:54:00:0a:01:1f", "52:54:00:0a:01:99"
 SCRIPT = "http://10.0.1.1/ipxe/boot.ipxe"
@@ -46,14 +47,6 @@ ASKS: dict[str, tuple[str, tuple[str, ...], dict[str, str | None]]] = {
     "system": (NODE, (), {"ip": "10.0.1.31", "hostname": "node31", "router": "10.0.1.1", "dns": "10.0.1.2 10.0.1.3",
                           "domain": "cluster.example", "file": None}),
     "stranger": (STRANGER, (), {"ip": "10.0.1.1", "hostname": None, "router": "10.0.1.1"}),
-}  # fmt: skip
-# The program of each server with its configuration, in the foreground or not, with everything else in the folder.
-COMMANDS: dict[str, t.Callable[[Path, Path], list[str]]] = {
-    "isc": lambda conf, here: ["dhcpd", "-4", "-f", "-d", "-cf", str(conf), "-pf", str(here / "pid"), "-lf",
-                               str(here / "leases"), "--no-pid", "eth1"],
-    "kea": lambda conf, here: ["kea-dhcp4", "-c", str(conf)],
-    "dnsmasq": lambda conf, here: ["dnsmasq", "--keep-in-foreground", "--conf-file=%s" % conf, "--pid-file=",
-                                   "--log-facility=-", "--user=root", "--dhcp-leasefile=%s" % (here / "leases")],
 }  # fmt: skip
 
 
@@ -103,7 +96,7 @@ class Wire:
         conf.write_text(text)
         (self.folder / "leases").touch()
         with open(self.folder / "log", "wb") as log:
-            argv = ["ip", "netns", "exec", self.server, *COMMANDS[backend](conf, self.folder)]
+            argv = ["ip", "netns", "exec", self.server, *DHCP[backend](conf, self.folder)]
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def ask(self, mac: str, *words: str) -> dict[str, str]:
@@ -133,16 +126,12 @@ class Wire:
 @pytest.fixture(scope="module", params=sorted(BACKENDS))
 def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Wire]:
     backend = find_backend(request.param)
-    assert shutil.which(COMMANDS[request.param](Path(), Path())[0], path="/usr/sbin:/usr/bin"), request.param
+    assert shutil.which(DHCP[request.param](Path(), Path())[0], path="/usr/sbin:/usr/bin"), request.param
     found = Wire(tmp_path_factory.mktemp("dhcp"))
     nodes = parse_nodes([{"name": "node31", "mac": NODE, "ip": "10.0.1.31", "node_id": 1}])
     try:
         found.lay()
-        # Kea keeps its leases where its own package put them.
-        leases = '"persist": false' if request.param == "kea" else '"persist": true'
-        found.start(
-            request.param, backend.render(parse_dhcp(OPTIONS, nodes, "10.0.1.1")).replace('"persist": true', leases)
-        )
+        found.start(request.param, dhcp_conf(backend.render(parse_dhcp(OPTIONS, nodes, "10.0.1.1"))))
         yield found
     finally:
         found.close()
