@@ -218,10 +218,11 @@ class Mirror:
     def dnf_client(self, root: str, *words: str) -> str:
         """dnf with the files that the role wrote, in /etc as on a machine of its own; it installs below a root folder.
 
-        They lie over this machine's /etc in a name space that ends with dnf.
+        They lie over this machine's /etc in a name space that ends with dnf. No release is named, as in the page
+        "Run a mirror".
         """
         script = 'mount -t overlay overlay -o "lowerdir=$0:/etc" /etc && exec dnf "$@"'
-        fixed = ["-y", "--installroot=%s" % (self.folder / "roots" / root), "--releasever=2.1", "--forcearch=x86_64"]
+        fixed = ["-y", "--installroot=%s" % (self.folder / "roots" / root), "--forcearch=x86_64"]
         user = ["--map-root-user"] if os.geteuid() else []
         argv = ["unshare", "--mount", "--propagation", "private", *user, "sh", "-c", script]
         return run(*argv, self.folder / "dnf-client/etc", *fixed, "--setopt=install_weak_deps=False", *words)
