@@ -62,17 +62,24 @@ class Dom0:
 
     def carry(self) -> None:
         """The collection and the part of Ansible that travels with modules go to dom0."""
-        ansible = Path(module_utils.__file__ or "").parent
+        own = "ansible_collections/xtreemos/cluster/"
+        files = {
+            "ansible/module_utils": Path(module_utils.__file__ or "").parent,
+            "xen_calls.py": HERE / "xen_calls.py",
+        }
+        files.update({own + name: ROOT / name for name in ("plugins/module_utils", "plugins/modules")})
+        self.send(CALLS, files)
+
+    def send(self, folder: str, files: t.Mapping[str, Path]) -> None:
+        """Files and folders of this machine, by their names in ``folder`` of dom0."""
         with tempfile.TemporaryFile() as packed:
-            with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-                tar.add(ansible, "ansible/module_utils", filter=_source)
+            with tarfile.open(fileobj=packed, mode="w") as tar:
+                for name, path in files.items():
+                    tar.add(path, name, filter=_source)
                 # Empty, as in what Ansible itself sends.
                 tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
-                for name in ("plugins/module_utils", "plugins/modules"):
-                    tar.add(ROOT / name, "ansible_collections/xtreemos/cluster/" + name, filter=_source)
-                tar.add(HERE / "xen_calls.py", "xen_calls.py")
             packed.seek(0)
-            words = "rm -rf %s && mkdir -p %s && tar -xz -C %s" % (CALLS, CALLS, CALLS)
+            words = "mkdir -p %s && tar -x -C %s" % (folder, folder)
             subprocess.run(self._ssh(words), stdin=packed, check=True, timeout=LIMIT)
 
     def _answers(self) -> subprocess.Popen[str]:
@@ -176,8 +183,10 @@ class XenSteps:
     def image(self) -> None:
         """A kernel and an initrd for guests."""
         begun = time.monotonic()
-        script = (HERE / "xen_image.sh").read_text(encoding="utf-8")
-        self.dom0.shell(script.replace("@WORK@", WORK).replace("@ADDRESS@", ADDRESS))
+        folder = self.rack.state / "xen-image"
+        rc, output = self.rack.run(["sh", str(HERE / "xen_image.sh"), str(folder), ADDRESS], LIMIT)
+        expect(rc == 0, "xen_image.sh: %s" % output[-600:])
+        self.dom0.send(WORK, {path.name: path for path in sorted(folder.iterdir())})
         self.dom0.clock.append(("an image of guests", "%.0f s" % (time.monotonic() - begun)))
         info = self.dom0.shell("xl info | grep -E '^(xen_version|release|nr_cpus|total_memory|free_memory)'; uname -r")
         self.dom0.clock.append(("hypervisor", " ".join(info.split())))
