@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
@@ -41,7 +40,7 @@ class Module:
 
 def ran(module: Module, work: t.Callable[[LocalHost], Result]) -> Module:
     with pytest.raises(Ended):
-        run_module(t.cast("AnsibleModule", module), work)
+        run_module(t.cast("t.Any", module), work)
     return module
 
 
