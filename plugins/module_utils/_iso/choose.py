@@ -196,7 +196,7 @@ def make_plan(supply: Supply, wishes: Wishes, policy: Policy, key: str) -> Lock:
         if not rows or rows[-1].nvra != one.package.nvra:
             rows.append(_row(one, why[number]))
     lock = Lock(key, dict(sorted(packages.items())), notes=planner.notes + planner.reasons(closed))
-    lock.skipped = _told(supply, planner.sieve.skipped, {name for name in lock.names} | _kernels(lock))
+    lock.skipped = _told(supply, planner.sieve.skipped, lock.names | _kernels(lock))
     lock.excluded = _told(supply, planner.sieve.excluded, None)
     lock.choices = {
         text: "%s, not %s" % (one, ", ".join(others)) for text, (one, others) in sorted(closed.choices.items())

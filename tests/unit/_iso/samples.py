@@ -69,6 +69,15 @@ def image(folder: Path, check: bool = False, **given: t.Any) -> dict[str, t.Any]
     return run_iso_image(defaults(iso_image.ARGUMENTS, {"epoch": EPOCH, **given}), check, LocalHost())
 
 
+def failing(error: Exception) -> t.Callable[..., t.Any]:
+    """Stands in for a function that fails."""
+
+    def fail(*_words: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise error
+
+    return fail
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Everything below a folder by path."""
     found = ((path, path.relative_to(folder)) for path in sorted(folder.rglob("*")))

@@ -29,7 +29,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.disc import 
     read_tree,
 )
 from ansible_collections.xtreemos.cluster.plugins.modules import iso_image
-from ansible_collections.xtreemos.cluster.tests.unit._iso.samples import EPOCH, add, boot, image, snapshot
+from ansible_collections.xtreemos.cluster.tests.unit._iso.samples import EPOCH, add, boot, failing, image, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -216,7 +216,7 @@ def test_a_failed_run_keeps_the_old_image(place: Path, monkeypatch: pytest.Monke
     image(place)
     before = (place / "iso/X.iso").read_bytes()
     (place / "build/more").write_bytes(b"x" * 5000)
-    monkeypatch.setattr(xorriso, "sync_file", lambda path: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(xorriso, "sync_file", failing(OSError(5, "Input/output error")))
     with pytest.raises(ClusterError, match="Input/output error"):
         image(place)
     assert (place / "iso/X.iso").read_bytes() == before and not list((place / "iso").glob(".*"))

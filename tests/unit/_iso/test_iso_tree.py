@@ -17,7 +17,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors impo
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso import tree as core
 from ansible_collections.xtreemos.cluster.plugins.module_utils._iso.treejob import render_media_cfg
 from ansible_collections.xtreemos.cluster.plugins.modules import iso_tree
-from ansible_collections.xtreemos.cluster.tests.unit._iso.samples import EPOCH, add, plan, snapshot, tree
+from ansible_collections.xtreemos.cluster.tests.unit._iso.samples import EPOCH, add, failing, plan, snapshot, tree
 from ansible_collections.xtreemos.cluster.tests.unit._media.samples import run as hdlist
 from ansible_collections.xtreemos.cluster.tests.unit._rpm.samples import BINARY, rpm_bytes, tags
 
@@ -172,7 +172,7 @@ def test_a_failure_in_the_middle_leaves_what_was(place: Path, monkeypatch: pytes
 
 
 def test_a_link_over_file_systems_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "link", lambda *_paths: (_ for _ in ()).throw(OSError(18, "Invalid cross-device link")))
+    monkeypatch.setattr(os, "link", failing(OSError(18, "Invalid cross-device link")))
     with pytest.raises(ClusterError, match="cannot link .*cross-device"):
         tree(place, transfer="hardlink")
 
