@@ -25,12 +25,14 @@ FLOORS = {
     "_errors": 0,
     "_host": 1,
     "_rpm": 1,
+    "_chroot": 3,
     "_solve": 3,
-    "_urpmi": 3,
     "_status": 3,
-    "_repo": 4,
-    "_mirrors": 4,
+    "_urpmi": 3,
     "_iso": 4,
+    "_mirrors": 4,
+    "_repo": 4,
+    "_build": 5,
 }
 FLOORS.update(
     dict.fromkeys(("_media", "_boot", "_image", "_xen", "_dolly", "_kerrighed", "_cluster", "_lab", "_sign"), 2)

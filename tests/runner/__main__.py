@@ -25,6 +25,7 @@ VERBS = {
     "dhcp": "every DHCP server for real, in network namespaces; further words go to pytest",
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
     "iso": "discs that boot in QEMU, and dnf that installs from them; further words go to pytest",
+    "nightly": "a build host on this machine: chroot, nightly builds, dnf as their client; further words go to pytest",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",
     "check": "the fast subset: lint without ansible-lint, units, house rules",

@@ -207,6 +207,14 @@ def iso(job: Job) -> None:
     _pytest(job, "tests/integration/test_iso.py", *job.args)
 
 
+def nightly(job: Job) -> None:
+    for program, package in (("dnf", "dnf"), ("rpmbuild", "rpm"), ("ssh-keygen", "openssh-client"), ("git", "git")):
+        job.need(program, package)
+    if not Path("/usr/sbin/sshd").exists():
+        raise StepFailed("sshd is missing. Type: apt-get install openssh-server")
+    _pytest(job, "tests/integration/test_nightly.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -234,6 +242,7 @@ STEPS: tuple[Step, ...] = (
     Step("console", ("console",), console),
     Step("guestboot", ("guestboot",), guestboot),
     Step("iso", ("iso", "all"), iso),
+    Step("nightly", ("nightly", "all"), nightly),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )
