@@ -104,11 +104,11 @@ class Rack:
         expect(bool(rc) == fails, "playbook %s ended with exit code %d: %s" % (name, rc, _worst(output)))
         return played
 
-    def call(self, host: str, module: str, **options: t.Any) -> str:
+    def call(self, host: str, module: str, limit: float = 180, **options: t.Any) -> str:
         """Output of one module call on a host or group."""
         tool = str(Path(sys.executable).parent / "ansible")
         words = ["-a", json.dumps(options)] if options else []
-        rc, output = self.run([tool, host, "-m", module, *words], 180)
+        rc, output = self.run([tool, host, "-m", module, *words], limit)
         expect(rc == 0, "%s on %s: %s" % (module, host, output.strip()[-300:]))
         return output
 

@@ -16,6 +16,8 @@ from .tree import Tree, normal
 # Raised when the answers below change, so that images are made anew.
 ANSWER = 1
 _UNITS = "lib/systemd/system"
+# Nobody opens sessions with it. D-Bus starts it when somebody asks, as shutdown(8) does.
+_LOGIND = "lib/systemd/system/multi-user.target.wants/systemd-logind.service"
 _MODULES, _MODULES_LINK = "etc/modules", "etc/modules-load.d/modules.conf"
 
 
@@ -35,7 +37,13 @@ def generators(tree: Tree, added: t.Collection[str]) -> list[str]:
 
 
 def files(tree: Tree, added: t.Collection[str]) -> list[str]:
-    """Paths without content: Debian's link to an ``/etc/modules`` that holds comments only."""
+    """Paths to remove: Debian's link to an ``/etc/modules`` that holds comments only, and the start of logind where no
+    session is registered with it."""
+    pam = tree.glob("usr/lib/*/security/pam_systemd.so") or tree.glob("usr/lib64/security/pam_systemd.so")
+    return [*_modules(tree, added), *([] if pam else ["/" + _LOGIND])]
+
+
+def _modules(tree: Tree, added: t.Collection[str]) -> list[str]:
     lines = [line.strip() for line in (tree.read(_MODULES) or b"").splitlines()]
     named = any(line and line[:1] not in b"#;" for line in lines)
     own = {_MODULES, _MODULES_LINK} & {normal(path) for path in added}

@@ -198,8 +198,6 @@ def units(tree: Tree) -> dict[str, edit.Node]:
     ssh = next((name for name in ("ssh.service", "sshd.service") if tree.file("lib/systemd/system/" + name)), None)
     if ssh:
         nodes[_enabled(ssh)] = edit.link("/lib/systemd/system/" + ssh)
-    if not tree.glob("usr/lib/*/security/pam_systemd.so") and not tree.glob("usr/lib64/security/pam_systemd.so"):
-        nodes[_UNITS + "systemd-logind.service"] = edit.link("/dev/null")
     if tree.file("lib/systemd/system/munge.service"):
         nodes[_UNITS + "munge.service.d/10-xtreemos.conf"] = edit.text(MUNGE_UNIT)
     nodes[_UNITS + "ssh.service.d/10-xtreemos.conf"] = edit.text(SSH_UNIT)

@@ -15,6 +15,7 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._image.tree impor
 
 SYSV, LOCAL = "systemd-sysv-generator", "systemd-rc-local-generator"
 UNITS = "usr/lib/systemd/system/"
+LOGIND = "/lib/systemd/system/multi-user.target.wants/systemd-logind.service"
 LINK = "etc/modules-load.d/modules.conf"
 BASE = {
     "lib": edit.link("usr/lib"),
@@ -66,11 +67,27 @@ def test_generators(
     ],
 )
 def test_files(tmp_path: Path, more: t.Mapping[str, edit.Node], added: t.Collection[str], idle_link: bool) -> None:
-    assert idle.files(tree(tmp_path, more), added) == (["/" + LINK] if idle_link else [])
+    assert idle.files(tree(tmp_path, more), added) == [*(["/" + LINK] if idle_link else []), LOGIND]
+
+
+@pytest.mark.parametrize(
+    ("path", "started"),
+    [
+        ("usr/lib/x86_64-linux-gnu/security/pam_systemd.so", True),
+        ("usr/lib64/security/pam_systemd.so", True),
+        ("usr/lib/x86_64-linux-gnu/security/pam_unix.so", False),
+    ],
+)
+def test_logind_starts_with_the_machine_only_when_sessions_need_it(tmp_path: Path, path: str, started: bool) -> None:
+    wants = "usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service"
+    found = tree(tmp_path, {path: edit.text(""), wants: edit.link("../systemd-logind.service")})
+    gone = edit.removals(found, idle.files(found, ()))
+    assert (wants in gone) != started
+    assert not {name for name in gone if name.endswith("/systemd-logind.service") and name != wants}
 
 
 def test_a_tree_without_etc_needs_neither(tmp_path: Path) -> None:
     (tmp_path / "in.tar").write_bytes(edit.tar_bytes({}))
     with Tree(str(tmp_path / "in.tar")) as empty:
         assert idle.generators(empty, ()) == [SYSV, LOCAL]
-        assert idle.files(empty, ()) == ["/" + LINK]
+        assert idle.files(empty, ()) == ["/" + LINK, LOGIND]
