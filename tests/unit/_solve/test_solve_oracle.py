@@ -47,9 +47,9 @@ def fits(made: Pool, chosen: t.Collection[int], rich: t.Mapping[str, t.Callable[
         others = [other for other in chosen if other != number]
         if any(holds(made, text, others) for text in one.conflicts):
             return False
-        for text in map(parse_item, one.obsoletes):
-            named = [made.packages[other] for other in others if made.packages[other].name == text.name]
-            if any(overlaps(EQUAL, other.evr, text.flags, text.evr) for other in named):
+        for item in map(parse_item, one.obsoletes):
+            named = [made.packages[other] for other in others if made.packages[other].name == item.name]
+            if any(overlaps(EQUAL, other.evr, item.flags, item.evr) for other in named):
                 return False
         for text in one.requires:
             good = rich[text](lambda item: holds(made, item, chosen)) if text in rich else holds(made, text, chosen)
