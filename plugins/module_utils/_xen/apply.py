@@ -126,7 +126,9 @@ class Runner:
         if left or (now is None and not guest.comes_back("on_reboot")):
             self.start_again(guest)
             return True
-        return now is not None and guest.live is not None and now.row.domid != guest.live.row.domid
+        # The new one is paused until xl has built it.
+        is_up = now is not None and now.state == "running"
+        return is_up and now is not None and guest.live is not None and now.row.domid != guest.live.row.domid
 
     def start_again(self, guest: Guest) -> None:
         if guest.new is None:

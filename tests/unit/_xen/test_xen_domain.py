@@ -240,6 +240,23 @@ def test_reboot_waits_for_who_starts_the_guest_again(
     assert ends <= clock.time < ends + 1
 
 
+def test_reboot_waits_until_the_new_one_is_built(clock: Clock) -> None:
+    host = started()
+
+    def building(argv: list[str]) -> tuple[int, str, str]:
+        host.domains["a"].paused = clock.time < 5
+        return host._list(argv)
+
+    def reboot(argv: list[str]) -> tuple[int, str, str]:
+        host.domains["a"].domid = 9
+        host.script["xl list"] = building
+        return 0, "", ""
+
+    host.script["xl reboot"] = reboot
+    call(host, {"name": "a", "state": "rebooted"})
+    assert 5 <= clock.time < 6
+
+
 def test_reboot_of_a_guest_that_nobody_starts_again(clock: Clock) -> None:
     host = started()
 
