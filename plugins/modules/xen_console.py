@@ -36,7 +36,7 @@ options:
   type:
     description:
       - V(cli) is the terminal that you type the command in, so it is only returned. V(none) shows nothing.
-      - V(xterm), V(gterm) (gnome-terminal) and V(emacs) run C(xl console). V(vnc) needs a guest with C(vnc: true).
+      - V(xterm), V(gterm) (gnome-terminal) and V(emacs) run C(xl console). V(vnc) needs a guest with C(vnc) set.
     type: str
     choices: [cli, xterm, gterm, emacs, vnc, none]
     default: xterm

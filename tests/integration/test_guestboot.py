@@ -21,7 +21,7 @@ from ansible_collections.xtreemos.cluster.tests.unit._xen.fake_dom0 import play
 
 from .place import free_port, run
 
-LIMIT = 400
+LIMIT = 1200
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "tests" / "output"
 # The image is built once; a second run takes it as it is.
