@@ -23,6 +23,7 @@ VERBS = {
     "docs": "reference pages against the code",
     "molecule": "a scenario per role; further words choose scenarios",
     "dhcp": "every DHCP server for real, in network namespaces; further words go to pytest",
+    "boot": "every boot path in QEMU, BIOS and UEFI, on request; further words go to pytest",
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
     "iso": "discs that boot in QEMU, and dnf that installs from them; further words go to pytest",
     "nightly": "a build host on this machine: chroot, nightly builds, dnf as their client; further words go to pytest",

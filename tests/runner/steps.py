@@ -215,6 +215,18 @@ def nightly(job: Job) -> None:
     _pytest(job, "tests/integration/test_nightly.py", *job.args)
 
 
+def boot(job: Job) -> None:
+    if os.geteuid() != 0:
+        raise StepSkipped("network namespaces need root; the rack boots without")
+    for program, package in (
+        ("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap"), ("dhcpd", "isc-dhcp-server"),
+        ("kea-dhcp4", "kea-dhcp4-server"), ("dnsmasq", "dnsmasq-base"), ("in.tftpd", "tftpd-hpa"),
+        ("nginx", "nginx-light"),
+    ):  # fmt: skip
+        job.need(program, package)
+    _pytest(job, "tests/integration/test_boot.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -238,6 +250,7 @@ STEPS: tuple[Step, ...] = (
     Step("sanity", ("sanity", "all"), sanity),
     Step("molecule", ("molecule", "all"), molecule),
     Step("dhcp", ("dhcp", "all"), dhcp),
+    Step("boot", ("boot",), boot),
     Step("mirror", ("mirror", "all"), mirror),
     Step("console", ("console",), console),
     Step("guestboot", ("guestboot",), guestboot),

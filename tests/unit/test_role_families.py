@@ -82,6 +82,8 @@ PLAY = """
       ansible.builtin.include_tasks: render.yml
       vars:
         pxe_server_dhcp: "{{ {'backend': item.1} }}"
+        pxe_server_subnets: []
+        pxe_server_uefi: "{{ item.1 == 'kea' }}"
       loop: "{{ families | product(['isc', 'kea', 'dnsmasq', 'none']) | list }}"
 - name: Ask for what a family cannot do
   hosts: localhost
@@ -97,7 +99,7 @@ RENDER = """
     dest: "{{ out }}/{{ item.0 }}-{{ item.1 }}.json"
     content: >-
       {{ {'files': __pxe_server_files, 'services': __pxe_server_services,
-          'packages': __pxe_server_wanted_packages} | to_json }}
+          'packages': __pxe_server_wanted_packages, 'dhcp': __pxe_server_dhcp_options} | to_json }}
     mode: "0644"
 """
 TRY = """
@@ -221,7 +223,13 @@ def test_dhcp_that_is_left_to_another_server_is_not_installed(out: Path, family:
 )
 def test_other_dhcp_servers_take_the_place_of_isc(out: Path, family: str, backend: str, config: str) -> None:
     made, none, names = rendered(out, family, backend), rendered(out, family, "none"), names_of(family)
-    assert set(made["packages"]) - set(none["packages"]) == set(names[backend + "_packages"])
+    uefi = backend == "kea"
+    wanted = [*names[backend + "_packages"], *(names["uefi_packages"] if uefi else [])]
+    assert sorted(set(made["packages"]) - set(none["packages"])) == sorted(wanted)
+    loaders = {"bios": "lpxelinux.0", "uefi_x64": "snponly.efi"} if uefi else None
+    assert made["dhcp"].get("loaders") == loaders and made["dhcp"]["config_path"] == config
+    efi = [item for item in made["files"] if item["path"].endswith("/snponly.efi")]
+    assert [item["src"] for item in efi] == ([[names["uefi_loader"]]] if uefi else [])
     runs = {service["name"]: service for service in made["services"]}
     own = [name for name, service in runs.items() if config in service.get("files", [])]
     assert own == [names.get("%s_service" % backend, "xtreemos-dnsmasq")]
