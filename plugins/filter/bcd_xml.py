@@ -12,7 +12,7 @@ author:
   - The xtreemos.cluster developers (@xtreemos)
 description:
   - Turns an XML configuration of BCD, the disc builder of Mandriva, into variables of the role
-    M(xtreemos.cluster.iso_builder#role).
+    C(xtreemos.cluster.iso_builder).
   - Elements that are not known are kept as they are written, under C(_unmapped) by their place; C(_notes) tell what was
     guessed and what needs a decision. Files that the configuration names, such as that of the passphrase, are not read.
   - A document with a DOCTYPE is refused, and entities are never resolved.
