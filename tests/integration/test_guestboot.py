@@ -35,10 +35,10 @@ class Guest:
         self.port, self.key, self.log = free_port(), KEPT / "key", folder / "console.log"
         disk = folder / "guest.img"
         run("cp", "--sparse=always", images / "disk.img", disk)
-        net = "user,id=n,restrict=on,hostname=web1,hostfwd=tcp:127.0.0.1:%d-:22" % self.port
+        net = "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:%d-:22" % self.port
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-smp", "2"]
         argv += ["-nographic", "-no-reboot", "-kernel", str(images / "vmlinuz"), "-initrd", str(images / "initrd.img")]
-        argv += ["-append", "root=LABEL=root rw console=ttyS0 panic=10"]
+        argv += ["-append", "root=LABEL=root rw console=ttyS0 panic=10 systemd.hostname=web1"]
         argv += ["-drive", "file=%s,if=virtio,format=raw" % disk, "-netdev", net, "-device", "virtio-net-pci,netdev=n"]
         with self.log.open("wb") as log:
             quiet = subprocess.DEVNULL

@@ -23,10 +23,12 @@ VERBS = {
     "docs": "reference pages against the code",
     "molecule": "a scenario per role; further words choose scenarios",
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
+    "console": "consoles of Xen guests on a screen that nobody sees, on request",
+    "guestboot": "an image of Xen guests is built and booted, on request",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",
     "check": "the fast subset: lint without ansible-lint, units, house rules",
-    "all": "everything except bench",
+    "all": "everything except bench and what is on request",
 }
 
 
