@@ -112,7 +112,7 @@ class BootPlace:
         values = {"pxe_server_address": ADDRESS, "pxe_server_http_port": 80, "pxe_server_images_root": str(self.images)}
         site = jinja2.Template(template).render(**values, pxe_server_http_root=str(self.http))
         head = "daemon off; master_process off; pid %s/nginx.pid; error_log stderr;\nevents {}\nhttp {\n" % self.folder
-        return head + site.replace("/var/log/nginx", str(self.folder)) + "\n}\n"
+        return head + str(site).replace("/var/log/nginx", str(self.folder)) + "\n}\n"
 
     def serve(self, backend: str, dhcp: t.Mapping[str, t.Any], transport: str = "http") -> None:
         self._loaders()

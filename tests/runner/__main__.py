@@ -27,10 +27,12 @@ VERBS = {
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
     "iso": "discs that boot in QEMU, and dnf that installs from them; further words go to pytest",
     "nightly": "a build host on this machine: chroot, nightly builds, dnf as their client; further words go to pytest",
+    "console": "consoles of Xen guests on a screen that nobody sees, on request",
+    "guestboot": "an image of Xen guests is built and booted, on request",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",
     "check": "the fast subset: lint without ansible-lint, units, house rules",
-    "all": "everything except bench",
+    "all": "everything except bench and what is on request",
 }
 
 

@@ -44,11 +44,8 @@ def parse_vnc(listing: str) -> dict[int, Vnc]:
 
 
 def may_serve(config: t.Mapping[str, t.Any]) -> bool:
-    """Whether a guest of ``xl list -l`` may have a VNC server; one without a configuration may."""
-    if not config:
-        return True
-    build = config.get("b_info") or {}
-    return bool(config.get("vfbs")) or "type.hvm" in build
+    """Whether a guest of ``xl list -l`` may have a VNC server: one with a frame buffer, or with emulated devices."""
+    return bool(config.get("vfbs")) or (config.get("c_info") or {}).get("type") == "hvm"
 
 
 def read_vnc(host: Host, domid: int | None = None) -> dict[int, Vnc]:

@@ -136,7 +136,7 @@ def test_any_listing_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("config", "asked"),
-    [({"vfbs": [{}]}, True), ({"b_info": {"type.hvm": {}}}, True), ({"b_info": {"type.pvh": {}}}, False), ({}, True)],
+    [({"vfbs": [{}]}, True), ({"c_info": {"type": "hvm"}}, True), ({"c_info": {"type": "pvh"}}, False), ({}, False)],
 )
 def test_who_may_serve(config: t.Mapping[str, t.Any], asked: bool) -> None:
     assert may_serve(config) is asked
@@ -155,8 +155,7 @@ def dom0(*names: str, vnc: str = "") -> Dom0Host:
 
 def test_live_records_have_the_port_of_their_server() -> None:
     host = dom0("a", "b", vnc='/local/domain/2/console/vnc-port = "5902"\n')
-    for one in host.domains.values():
-        one.foreign = True
+    host.domains["b"].values["type"] = "hvm"
     found = {row["label"]: (row["cport"], row["display"]) for row in lv.live(host, "lab00")}
     assert found == {"Domain-0": ("", ""), "a": ("", ""), "b": (5902, ":2")}
     assert len([argv for argv in host.ran if argv[0] == "xenstore-ls"]) == 1
