@@ -21,7 +21,17 @@ LONGEST_FUNCTION = 80
 LONGEST_FILE = {"plugins/modules/": 350, "plugins/module_utils/": 250}
 
 # A room imports only from rooms with a smaller number; the plugins that Ansible calls are above all.
-FLOORS = {"_errors": 0, "_host": 1, "_rpm": 1, "_solve": 3, "_urpmi": 3, "_repo": 4, "_mirrors": 4}
+FLOORS = {
+    "_errors": 0,
+    "_host": 1,
+    "_rpm": 1,
+    "_solve": 3,
+    "_urpmi": 3,
+    "_chroot": 3,
+    "_repo": 4,
+    "_mirrors": 4,
+    "_build": 5,
+}
 FLOORS.update(
     dict.fromkeys(("_media", "_boot", "_image", "_xen", "_dolly", "_kerrighed", "_cluster", "_lab", "_sign"), 2)
 )
