@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """One run of rpm_build: newest revision, build, sign, publish, boot entry, sync, prune. Private to the collection.
 
 A build appears under its name only when it is whole and signed. What comes after it is marked in its manifest as soon

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What is wrong with the media of trees, as a page for people and as JSON. This module util is private.
 
 The page is one file that needs no other: no script, no picture, no font of elsewhere. The media come from
@@ -96,8 +97,14 @@ def plan_page(params: t.Mapping[str, t.Any], host: Host, now: float) -> tuple[Fi
     return plan_files(host, {dest: File(page.encode()), beside: File(data.encode())}), reports
 
 
+def _is_made(tree: t.Mapping[str, t.Any], host: Host) -> bool:
+    return bool(host.listdir("%s/%s" % (tree["path"], tree["version"])))
+
+
 def run_page(params: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> dict[str, t.Any]:
-    """The result in Ansible's form."""
+    """The result in Ansible's form. In check mode a tree that an earlier task would have made is a change."""
+    if check_mode and not all(_is_made(tree, host) for tree in params["trees"]):
+        return {"changed": True, "files": [str(params["dest"])], "problems": {}, "report": []}
     plan, reports = plan_page(params, host, time.time())
     if not check_mode:
         apply_files(plan, host)

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """A kernel package as something that nodes boot by PXE: kernel, stage1, entry. Private to the collection.
 
 ``DEST/<name>-0r<revision>/{vmlinuz,stage1.img,entry.cfg}`` and the link ``DEST/last``; the entry is one label of

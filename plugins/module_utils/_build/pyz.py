@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The timers' program as one runnable zip file, and where it goes. This module util is private to the collection.
 
 It holds what tool.py imports, found by reading the imports, and the program that enters chroots as text. The same

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Sources at their newest revision, from git or Subversion. This module util is private to the collection.
 
 The revision is a number that grows, as Subversion has it: of git it is the count of the commits up to the newest one.

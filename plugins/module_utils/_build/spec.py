@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Specs from their templates, and the settings of rpmbuild. This module util is private to the collection.
 
 A template is a spec with ``@name@``, ``@version@``, ``@revision@``, ``@commit@``, ``@tarball@`` and ``@date@`` in it,

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The builds on disk: whole ones under their names, what failed aside. This module util is private to the collection.
 
 ``builds/<name>-0r<revision>/{RPMS,SRPMS,logs}`` with ``manifest.json``; ``builds/<date>`` and ``builds/last`` lead to

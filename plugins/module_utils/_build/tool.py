@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What the timers of build and mirror hosts run: ``python3 build-tools.pyz build|check FILE``. Private module util.
 
 FILE holds the options of the module rpm_build or media_check_page as JSON.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Who may log in to a root tree, and the sshd that lets them: accounts, keys, settings. Private to the collection.
 
 Format: sshd_config(5), in words that OpenSSH has known since 4.9.

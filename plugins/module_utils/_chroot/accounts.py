@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Accounts of a root tree, edited as text. This module util is private to the collection.
 
 Formats: passwd(5), group(5), shadow(5). No program of the tree runs, as its machine may be another one.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """How each installer makes a root tree: files before, commands, in order. This module util is private.
 
 mmdebstrap, dnf and tarballs are run in the tests; debootstrap, urpmi and mkosi are known by their words.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The digest of a tarball against a list that came with it. This module util is private to the collection.
 
 Lists as md5sum, sha1sum and sha256sum write them (hex digits, a blank, a blank or ``*``, the name), in the BSD form

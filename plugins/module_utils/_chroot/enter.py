@@ -54,8 +54,8 @@ def _mount(source: str, dest: str, kind: str = "", flags: int = 0, data: str = "
     _call("cannot mount %s" % (dest or source), code)
 
 
-def _pivot(root: str) -> int:
-    """Make ``root`` the root; a descriptor of the old one, which stays mounted over it for now."""
+def _pivot(root: str) -> None:
+    """Make ``root`` the root; the old one stays mounted over it for now and becomes the working folder."""
     number = _PIVOT.get(os.uname().machine)
     if number is None:
         raise Refused("unknown machine %s" % os.uname().machine)
@@ -63,14 +63,7 @@ def _pivot(root: str) -> int:
     _mount(root, root, flags=_BIND | _REC)
     os.chdir(root)
     _call("cannot make %s the root" % root, _libc.syscall(ctypes.c_long(number), b".", b"."))
-    return old
-
-
-def _leave_old(old: int) -> None:
     os.fchdir(old)
-    _call("cannot leave the old root", _libc.umount2(b".", _DETACH))
-    os.close(old)
-    os.chdir("/")
 
 
 def _target(path: str, folder: bool) -> str:
@@ -86,7 +79,8 @@ def _target(path: str, folder: bool) -> str:
 
 def _bind(held: int, dest: str, read_only: bool = False, deep: int = _REC) -> None:
     real = _target(dest, stat.S_ISDIR(os.fstat(held).st_mode))
-    _mount("/proc/self/fd/%d" % held, real, flags=_BIND | deep)
+    # Relative to the host's root, the working folder: in the tree /proc may be a link, and its "/.." leads there too.
+    _mount("proc/self/fd/%d" % held, real, flags=_BIND | deep)
     if read_only:
         _mount("", real, flags=_REMOUNT | _BIND | _RDONLY)
 
@@ -133,11 +127,12 @@ def arrange(root: str, binds: t.Sequence[tuple[str, str, bool]]) -> None:
     resolv = _hold("/etc/resolv.conf") if os.path.isfile("/etc/resolv.conf") else None
     system = _hold("/sys")
     held = [(_hold(source), dest, read_only) for source, dest, read_only in binds]
-    old = _pivot(root)
+    _pivot(root)
     _system(devices, resolv, system)
     for each, dest, read_only in held:
         _bind(each, dest, read_only)
-    _leave_old(old)
+    _call("cannot leave the old root", _libc.umount2(b".", _DETACH))
+    os.chdir("/")
 
 
 def _rows(path: str) -> list[list[str]]:

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Packages of a tree that is there: which are missing, and how to add them. This module util is private.
 
 A tree of the Debian family adds them itself, in its namespaces; the tools of the others take a root from outside.

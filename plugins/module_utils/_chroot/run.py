@@ -12,9 +12,9 @@ import typing as t
 
 from .._host.errors import ClusterError
 from .._host.host import Host
-from . import enter, packages
+from . import enter
 from .recipe import Recipe, check_path
-from .tree import STATE, Plan, apply, interrupted, lock, plan, read_state, remove_tree, resolve, sweep
+from .tree import Plan, apply, interrupted, lock, plan, read_state, remove_tree, resolve, sweep
 from .usage import refuse_used
 
 
@@ -76,9 +76,8 @@ def run_absent(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> 
             sweep(recipe)
             if os.path.lexists(recipe.path):
                 refuse_used(recipe.path, "remove it")
-                # Without its state the rest of a removal that was killed is swept, not brought back.
-                os.unlink(packages.inside(recipe.path, STATE))
-                os.rename(recipe.path, recipe.beside("old"))
-                remove_tree(recipe.beside("old"))
+                # Not the name of a tree that comes back when an exchange was killed.
+                os.rename(recipe.path, recipe.beside("gone"))
+                remove_tree(recipe.beside("gone"))
     diff = {"before": "present\n" if there else "absent\n", "after": "absent\n"}
     return {"changed": there, "path": recipe.path, "made": "", "added": [], "repaired": "", "actions": [], "diff": diff}

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """A root tree as a resource: made beside its place, put there whole, extended, removed. Private to the collection.
 
-``.NAME.new`` holds a tree that is being made, ``.NAME.old`` one that is being replaced or removed. Whatever a killed
-run leaves under these names is finished or swept by the next one.
+``.NAME.new`` holds a tree that is being made, ``.NAME.old`` one that is being replaced, ``.NAME.gone`` one that is being
+removed. Whatever a killed run leaves under these names is finished or swept by the next one.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ def interrupted(recipe: Recipe) -> str:
 def sweep(recipe: Recipe) -> str:
     """Undo what a killed run left: a half tree goes, a tree that was moved away comes back. What came back."""
     remove_tree(recipe.beside("new"))
+    remove_tree(recipe.beside("gone"))
     back = interrupted(recipe)
     if back:
         os.rename(recipe.beside("old"), recipe.path)

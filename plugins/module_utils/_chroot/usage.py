@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the xtreemos.cluster developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Who uses a root tree: mounts and processes, in every namespace of the machine. Private to the collection.
 
 Formats: proc(5), ``/proc/PID/mountinfo`` (fifth column: mount point, octal escapes) and the links ``root`` and ``cwd``.
