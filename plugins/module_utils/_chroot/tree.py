@@ -4,8 +4,8 @@
 
 """A root tree as a resource: made beside its place, put there whole, extended, removed. Private to the collection.
 
-``.NAME.new`` holds a tree that is being made, ``.NAME.old`` one that is being replaced, ``.NAME.gone`` one that is being
-removed. Whatever a killed run leaves under these names is finished or swept by the next one.
+``.NAME.new`` holds a tree that is being made, ``.NAME.old`` one that is being replaced, ``.NAME.gone`` one that is
+being removed. Whatever a killed run leaves under these names is finished or swept by the next one.
 """
 
 from __future__ import annotations
