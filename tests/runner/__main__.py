@@ -23,6 +23,7 @@ VERBS = {
     "docs": "reference pages against the code",
     "molecule": "a scenario per role; further words choose scenarios",
     "mirror": "a mirror on this machine, and dnf as its client; further words go to pytest",
+    "nightly": "a build host on this machine: chroot, nightly builds, dnf as their client; further words go to pytest",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",
     "check": "the fast subset: lint without ansible-lint, units, house rules",

@@ -159,6 +159,14 @@ def mirror(job: Job) -> None:
     _pytest(job, "tests/integration/test_mirror.py", *job.args)
 
 
+def nightly(job: Job) -> None:
+    for program, package in (("dnf", "dnf"), ("rpmbuild", "rpm"), ("ssh-keygen", "openssh-client"), ("git", "git")):
+        job.need(program, package)
+    if not Path("/usr/sbin/sshd").exists():
+        raise StepFailed("sshd is missing. Type: apt-get install openssh-server")
+    _pytest(job, "tests/integration/test_nightly.py", *job.args)
+
+
 def bench(job: Job) -> None:
     for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         if not job.args or path.stem in job.args or path.stem[len("bench_") :] in job.args:
@@ -182,6 +190,7 @@ STEPS: tuple[Step, ...] = (
     Step("sanity", ("sanity", "all"), sanity),
     Step("molecule", ("molecule", "all"), molecule),
     Step("mirror", ("mirror", "all"), mirror),
+    Step("nightly", ("nightly", "all"), nightly),
     Step("e2e", ("e2e", "all"), e2e, stream=True),
     Step("bench", ("bench",), bench, stream=True),
 )

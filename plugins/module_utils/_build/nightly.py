@@ -83,7 +83,7 @@ def publish_options(params: Params, build: Build, store: Store) -> dict[str, t.A
 
 def _sign_options(params: Params, folder: str) -> dict[str, t.Any]:
     rows = {"state": "present", "keyfile": None, "throwaway": False, "recurse": True, "allow_empty": True}
-    rows.update(bad_packages="fail", jobs=None, progress_file=None, lock_timeout=params["lock_timeout"])
+    rows.update(passphrase=None, bad_packages="fail", jobs=None, progress_file=None, lock_timeout=params["lock_timeout"])
     return {**rows, **params["sign"], "paths": [os.path.join(folder, place) for place in ("RPMS", "SRPMS")]}
 
 
@@ -125,6 +125,11 @@ def _sync(params: Params, store: Store, host: Host) -> None:
     words = ["rsync", "--archive", "--hard-links", "--delete-delay", "--delay-updates", "--timeout=600"]
     words += ["--rsh=ssh -oBatchMode=yes"] if not options["dest"].startswith(("/", "rsync://")) else []
     words += ["--password-file=" + options["password_file"]] if options.get("password_file") else []
+    try:
+        if options["dest"].startswith("/"):
+            os.makedirs(os.path.dirname(options["dest"].rstrip("/")), exist_ok=True)
+    except OSError as error:
+        raise ClusterError("cannot sync to %s: %s" % (options["dest"], error.strerror), "the build is kept; run again")
     argv = [*words, "--exclude=/.*", store.builds + "/", options["dest"].rstrip("/") + "/"]
     done = host.run(argv, changes=True, check=False)
     if done.rc != 0:

@@ -153,7 +153,10 @@ def _save_logs(job: Job, room: Room, store: Store) -> str:
     """Keep the logs of a failure where they are found; that folder."""
     place = store.failed(job.folder)
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(os.path.join(room.out, "logs"), os.path.join(place, "logs"))
+    # A full disk may be why it failed: first the room, then a name for what is written already.
+    shutil.rmtree(room.top, ignore_errors=True)
+    os.makedirs(place)
+    os.rename(os.path.join(room.out, "logs"), os.path.join(place, "logs"))
     return os.path.join(place, "logs")
 
 

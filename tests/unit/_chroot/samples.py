@@ -19,6 +19,8 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image import elf
 
 PROGRAMS = ("sh", "cat", "id", "ls", "sleep", "env", "touch", "pwd", "readlink", "kill")
+# The distribution's own programs: others may need more than their libraries.
+_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 ENTER = Path(str(enter.__file__))
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nbuilder:x:1234:1235:b:/home/builder:/bin/sh\n"
 GROUP = "root:x:0:\nbuilder:x:1235:\nextra:x:1300:nobody,builder\n"
@@ -36,7 +38,7 @@ def read(path: str) -> bytes | None:
 
 def tiny_tree(root: Path, programs: t.Sequence[str] = PROGRAMS) -> Path:
     """A tree that runs a few programs."""
-    found = [shutil.which(name) or name for name in programs]
+    found = [shutil.which(name, path=_PATH) or name for name in programs]
     for path, data in elf.closure(found, read).items():
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
