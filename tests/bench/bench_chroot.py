@@ -6,8 +6,8 @@
 
     python tests/bench/bench_chroot.py [--runs 2] [--packages rpm,openssh-server]
 
-Both take the packages from this machine's own apt configuration, in turns, so that the network and the disk are the same
-for both; the first round, which fills caches, does not count. What chroot_tree adds is the questions to apt, the
+Both take the packages from this machine's own apt configuration, in turns, so that network and disk are the same for
+both; the first round, which fills caches, does not count. What chroot_tree adds is the questions to apt, the
 synchronised disk, the state and the exchange; an unchanged second run and the entering of the tree are told as well.
 """
 

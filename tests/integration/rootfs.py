@@ -23,9 +23,9 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._image import elf
 from ansible_collections.xtreemos.cluster.tests.unit._chroot.samples import read, tiny_tree
 
 PROGRAMS = """
-awk basename bash cat chmod chown cp cut date diff dirname echo env expr false file find grep gzip head hostname id ln ls
-install mkdir mktemp mv nproc pwd python3 readlink rm rmdir rpm rpmbuild rpmspec sed sh sleep sort stat tail tar test touch
-tr true uname uniq wc xargs /usr/sbin/sshd
+awk basename bash cat chmod chown cp cut date diff dirname echo env expr false file find grep gzip head hostname id
+install ln ls mkdir mktemp mv nproc pwd python3 readlink rm rmdir rpm rpmbuild rpmspec sed sh sleep sort stat tail tar
+test touch tr true uname uniq wc xargs /usr/sbin/sshd
 """
 # What the programs read that no dynamic linker tells of.
 _FOLDERS = ("/usr/lib/rpm", "/usr/lib/python3.11", "/usr/lib/python3.12", "/usr/lib/python3.13")

@@ -26,6 +26,13 @@ _TAR = ("tar", "--extract", "--numeric-owner", "--preserve-permissions", "--xatt
 _HOOKS = "/usr/share/mmdebstrap/hooks"
 
 
+# Installers mount things, and go on when their caller is killed: in namespaces of their own neither outlives the run.
+GUARD: tuple[str, ...] = (
+    *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"),
+    *("--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
+)
+
+
 @dataclass(frozen=True)
 class Steps:
     """``files`` are written first, by path; ``argvs`` run in order; ``stdin`` is for the first of them."""
@@ -145,6 +152,12 @@ MAKERS: t.Mapping[str, t.Callable[[Recipe, Host, str], Steps]] = {
     "mkosi": _mkosi,
     "tarball": _tarball,
 }
+
+
+def plain(argv: t.Sequence[str]) -> list[str]:
+    """A command without its guard, as the user would type it."""
+    words = list(argv)
+    return words[len(GUARD) :] if tuple(words[: len(GUARD)]) == GUARD else words
 
 
 def explain(argv: t.Sequence[str], output: str) -> ClusterError:

@@ -18,7 +18,7 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.host import File, Host
 from .._image.dpkg import parse_status
-from .backends import REPO_FILE, Steps, dnf_words, explain, render_repo
+from .backends import GUARD, REPO_FILE, Steps, dnf_words, explain, render_repo
 from .recipe import Recipe
 
 _NONINTERACTIVE = ("DEBIAN_FRONTEND=noninteractive",)
@@ -115,6 +115,8 @@ def add(recipe: Recipe, steps: Steps, host: Host) -> None:
         if host.read(path) != text:
             host.write_files({path: File(text)})
     for argv in steps.argvs:
-        done = host.run(argv, changes=True, check=False)
+        # What enters the tree has namespaces of its own already.
+        guard = GUARD if argv[0] in ("dnf", "urpmi") else ()
+        done = host.run([*guard, *argv], changes=True, check=False)
         if done.rc != 0:
             raise explain(argv, done.stdout + done.stderr)

@@ -13,6 +13,7 @@ import typing as t
 from .._host.errors import ClusterError
 from .._host.host import Host
 from . import enter
+from .backends import plain
 from .recipe import Recipe, check_path
 from .tree import Plan, apply, interrupted, lock, plan, read_state, remove_tree, resolve, sweep
 from .usage import refuse_used
@@ -59,7 +60,7 @@ def run_present(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) ->
         found = plan(recipe, options, source, host)
         found.repaired = repaired
         apply(found, options, source, host)
-        return {**_result(found), "actions": host.actions}
+        return {**_result(found), "actions": [plain(words) for words in host.actions]}
 
 
 def run_absent(options: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> dict[str, t.Any]:

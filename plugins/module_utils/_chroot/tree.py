@@ -22,7 +22,7 @@ from .._host.errors import ClusterError
 from .._host.files import locked, sync_dir
 from .._host.host import File, Host
 from . import packages
-from .backends import MAKERS, Steps, explain
+from .backends import GUARD, MAKERS, Steps, explain
 from .digest import check_tarball, wanted_digest
 from .recipe import Recipe, parse_names, parse_recipe
 from .usage import refuse_used
@@ -158,14 +158,15 @@ def sweep(recipe: Recipe) -> str:
     return back
 
 
-def _run(steps: Steps, host: Host) -> None:
+def run_steps(steps: Steps, host: Host) -> None:
     if steps.files:
         host.write_files(steps.files)
     stdin = steps.stdin
     for argv in steps.argvs:
         if host.which(argv[0]) is None:
             raise ClusterError("%s is not installed" % argv[0], "install it, or choose another backend")
-        done = host.run(argv, changes=True, check=False, stdin=stdin, env={"DEBIAN_FRONTEND": "noninteractive"})
+        env = {"DEBIAN_FRONTEND": "noninteractive"}
+        done = host.run([*GUARD, *argv], changes=True, check=False, stdin=stdin, env=env)
         stdin = b""
         if done.rc != 0:
             raise explain(argv, done.stdout + done.stderr)
@@ -192,7 +193,7 @@ def _make(found: Plan, host: Host) -> None:
     os.makedirs(new, 0o700)
     if recipe.backend != "mkosi":
         os.mkdir(os.path.join(new, "root"))
-    _run(found.steps, host)
+    run_steps(found.steps, host)
     root = _single_folder(os.path.join(new, "root"))
     _finish(recipe, root, host)
     host.run(["sync", "--file-system", root])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot import enter
+from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot.backends import plain
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Completed, LocalHost
 from ansible_collections.xtreemos.cluster.plugins.module_utils._image import elf
 
@@ -85,7 +86,7 @@ class Builder(LocalHost):
         return None if program in self.missing else "/usr/bin/" + program
 
     def run(self, argv: t.Sequence[str], **options: t.Any) -> Completed:
-        words = list(argv)
+        words = plain(argv)
         self.ran.append(words)
         if words[0] in ("sync", "tar", "install", "ssh-keygen"):
             return super().run(argv, **options)

@@ -19,8 +19,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot import run as run_module
+from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot import tree
+from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot.backends import Steps
 from ansible_collections.xtreemos.cluster.plugins.module_utils._chroot.usage import usage
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.errors import ClusterError
+from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import LocalHost
 from ansible_collections.xtreemos.cluster.plugins.modules.chroot_tree import ARGUMENTS, work
 from ansible_collections.xtreemos.cluster.tests.unit._chroot.samples import (
     Builder,
@@ -62,9 +65,9 @@ def test_made_and_then_nothing(tmp_path: Path) -> None:
     result = both(tmp_path)
     assert result["made"] == "there is none" and [words[0] for words in result["actions"]] == ["mmdebstrap"]
     assert names(tmp_path) == [".b.lock", "b"]
-    tree = tmp_path / "chroots/b"
-    assert (tree / "usr/sbin/policy-rc.d").stat().st_mode & 0o777 == 0o755
-    assert subprocess.run([tree / "usr/sbin/policy-rc.d"], check=False).returncode == 101
+    place = tmp_path / "chroots/b"
+    assert (place / "usr/sbin/policy-rc.d").stat().st_mode & 0o777 == 0o755
+    assert subprocess.run([place / "usr/sbin/policy-rc.d"], check=False).returncode == 101
     assert (tmp_path / "lib/enter.py").read_bytes() == run_module.program_source()
     again = both(tmp_path)
     assert not again["changed"] and again["actions"] == []
@@ -151,13 +154,13 @@ def test_only_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tarball(folder: Path, around: str = "xtreemos_chroot/") -> tuple[Path, str]:
-    tree = accounts(folder / "source")
-    (tree / "bin").mkdir(exist_ok=True)
-    (tree / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
-    (tree / "var/lib/dpkg/status").write_text("Package: rpm\nStatus: install ok installed\n\n")
+    root = accounts(folder / "source")
+    (root / "bin").mkdir(exist_ok=True)
+    (root / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/dpkg/status").write_text("Package: rpm\nStatus: install ok installed\n\n")
     path = folder / "t.tar.xz"
     with tarfile.open(path, "w:xz") as archive:
-        archive.add(tree, around or ".")
+        archive.add(root, around or ".")
     return path, hashlib.md5(path.read_bytes()).hexdigest()
 
 
@@ -203,17 +206,17 @@ def test_a_damaged_archive_with_a_right_digest(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def in_use(folder: Path) -> t.Iterator[None]:
-    tree = folder / "chroots/b"
-    process = subprocess.Popen(argv(tree, "sleep", "300"))
+    place = folder / "chroots/b"
+    process = subprocess.Popen(argv(place, "sleep", "300"))
     end = time.monotonic() + 30
-    while "sleep" not in [row[1] for row in usage(str(tree)).processes] and time.monotonic() < end:
+    while "sleep" not in [row[1] for row in usage(str(place)).processes] and time.monotonic() < end:
         time.sleep(0.02)
     try:
         yield
     finally:
         process.kill()
         process.wait()
-        while usage(str(tree)) and time.monotonic() < end:
+        while usage(str(place)) and time.monotonic() < end:
             time.sleep(0.02)
 
 
@@ -296,6 +299,28 @@ def killed(folder: Path, number: int, **more: t.Any) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+def test_an_installer_ends_with_its_caller_and_leaves_no_mount(tmp_path: Path) -> None:
+    place, pids = tmp_path / "mounted", tmp_path / "pid"
+    place.mkdir()
+    before = Path("/proc/self/mountinfo").read_text()
+    script = 'mount -t tmpfs x "$1" && touch "$1/x" "$2" && cd "$1" && sleep 300'
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            tree.run_steps(Steps((("sh", "-c", script, "x", str(place), str(pids)),)), LocalHost())
+        os._exit(0)
+    end = time.monotonic() + 30
+    while not pids.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert pids.exists() and usage(str(place)).mounts == (str(place),)
+    assert Path("/proc/self/mountinfo").read_text() == before
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while usage(str(place)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not usage(str(place)) and list(place.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "more", [{"suite": "trixie", "rebuild": True}, {"state": "absent"}, {}], ids=["exchange", "removal", "first"]
 )
@@ -308,8 +333,8 @@ def test_killed_at_every_step(tmp_path: Path, more: dict[str, t.Any]) -> None:
         if not killed(folder, count, **more):
             break
         count += 1
-        tree = folder / "chroots/b"
-        whole = not tree.exists() or (tree / "etc/passwd").exists()
+        place = folder / "chroots/b"
+        whole = not place.exists() or (place / "etc/passwd").exists()
         assert whole, (count, names(folder))
         run(folder, **more)
         assert names(folder) == ([".b.lock"] if "state" in more else [".b.lock", "b"]), count
