@@ -105,11 +105,10 @@ from ansible_collections.xtreemos.cluster.plugins.module_utils._host.fileset imp
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.host import Host
 from ansible_collections.xtreemos.cluster.plugins.module_utils._host.wiring import Result, run_module
 from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.report import CHECKS
-from ansible_collections.xtreemos.cluster.plugins.module_utils._repo.spec import TREE
 
 INSTALL = {"program": {"type": "path", "required": True}, "options": {"type": "path", "required": True}}
 ARGUMENTS: dict[str, t.Any] = {
-    "trees": {"type": "list", "elements": "dict", "required": True, "options": TREE},
+    "trees": {"type": "list", "elements": "dict", "required": True},
     "dest": {"type": "path", "required": True},
     "title": {"type": "str", "default": "State of the media"},
     "checks": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": list(CHECKS)},

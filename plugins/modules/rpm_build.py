@@ -185,7 +185,7 @@ options:
         type: str
         choices: [warn, fail, ignore]
       sign:
-        description: The key that signs the metadata, the option C(sign) of that module.
+        description: The key that signs the metadata, the option C(sign) of that module, with a file for the passphrase.
         type: dict
   pxe:
     description: For packages with a kernel, what nodes boot of it. Other builds make no entry.

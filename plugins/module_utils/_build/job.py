@@ -10,8 +10,6 @@ import typing as t
 
 from .._host.fileset import apply_files
 from .._host.host import Host
-from .._repo.spec import _SIGN as PUBLISH_SIGN
-from .._repo.spec import TREE
 from .nightly import Log, run_build
 from .pyz import plan_install
 
@@ -31,14 +29,14 @@ _SIGN = {
     "digest": {"type": "str", "choices": ["sha256", "sha384", "sha512"]},
 }
 _PUBLISH = {
-    "tree": {"type": "dict", "required": True, "options": TREE},
+    "tree": {"type": "dict", "required": True},
     "to": {"type": "str", "default": "main/testing"},
     "gate": {"type": "list", "elements": "str", "choices": ["signed", "installable", "rpmlint"]},
     "pubkeys": {"type": "list", "elements": "path"},
     "keys": {"type": "list", "elements": "str", "no_log": False},
     "on_old": {"type": "str", "choices": ["archive", "delete", "keep"]},
     "missing": {"type": "str", "choices": ["warn", "fail", "ignore"]},
-    "sign": {"type": "dict", "options": PUBLISH_SIGN},
+    "sign": {"type": "dict"},
 }
 _PXE = {
     "dest": {"type": "path", "required": True},

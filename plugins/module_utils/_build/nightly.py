@@ -25,6 +25,7 @@ from .._repo import spec as repo_spec
 from .._repo.publish import run_publish
 from .._sign.job import run_job
 from . import pxe, rpmbuild
+from .fill import fill
 from .rpmbuild import Job, check_specs, open_room, prepare
 from .source import KINDS, Head, Source, parse_source
 from .store import Build, Store, packages
@@ -69,6 +70,10 @@ def check_options(params: Params, host: Host) -> Source:
         raise ClusterError("bad place to sync to: %r" % params["sync"]["dest"], "a folder, host:folder or rsync://")
     if os.geteuid() != 0:
         raise ClusterError("only root can enter a chroot", "run with become")
+    if params["publish"]:
+        if (params["publish"].get("sign") or {}).get("passphrase"):
+            raise ClusterError("publish.sign.passphrase would be written to a file", "give a passphrase_file")
+        fill(repo_spec.ARGUMENTS, params["publish"], "publish")
     pxe.check(params["pxe"], host)
     rpmbuild.find_user(params["chroot"], params["user"], host)
     return parse_source(params["source"])
@@ -76,9 +81,9 @@ def check_options(params: Params, host: Host) -> Source:
 
 def publish_options(params: Params, build: Build, store: Store) -> dict[str, t.Any]:
     """The options of rpm_publish, with its defaults where the user says nothing."""
-    rows = {name: rule.get("default") for name, rule in repo_spec.ARGUMENTS.items()}
     given = {key: value for key, value in (params["publish"] or {}).items() if value is not None}
-    return {**rows, **given, "from": store.path(build.folder), "remove_source": False}
+    more = {"from": store.path(build.folder), "remove_source": False}
+    return fill(repo_spec.ARGUMENTS, {**given, **more}, "publish")
 
 
 def _sign_options(params: Params, folder: str) -> dict[str, t.Any]:

@@ -19,6 +19,8 @@ from .._host.errors import ClusterError
 from .._host.fileset import FilePlan, apply_files, plan_files
 from .._host.host import File, Host
 from .._repo.report import run_check
+from .._repo.spec import TREE
+from .fill import fill
 
 _STYLE = """\
 body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
@@ -103,6 +105,8 @@ def _is_made(tree: t.Mapping[str, t.Any], host: Host) -> bool:
 
 def run_page(params: t.Mapping[str, t.Any], check_mode: bool, host: Host) -> dict[str, t.Any]:
     """The result in Ansible's form. In check mode a tree that an earlier task would have made is a change."""
+    trees = [fill(TREE, tree, "trees[%d]" % at) for at, tree in enumerate(params["trees"])]
+    params = {**params, "trees": trees}
     if check_mode and not all(_is_made(tree, host) for tree in params["trees"]):
         return {"changed": True, "files": [str(params["dest"])], "problems": {}, "report": []}
     plan, reports = plan_page(params, host, time.time())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.xtreemos.cluster.plugins.module_utils._build import pxe, pyz, source, spec, tool
+from ansible_collections.xtreemos.cluster.plugins.module_utils._build.fill import fill
 from ansible_collections.xtreemos.cluster.plugins.module_utils._build.source import KINDS, Head, parse_source
 from ansible_collections.xtreemos.cluster.plugins.module_utils._build.store import (
     Build,
@@ -173,6 +174,45 @@ def test_builds_are_ordered_by_their_making() -> None:
     assert [one.revision for one in store.all()] == [10, 9, 11]
     assert [one.revision for one in store.surplus(2)] == [10] and store.surplus(3) == []
     assert [one.revision for one in store.surplus(2, 1)] == [10, 9]
+
+
+# Options of another module.
+
+OPTIONS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "many": {"type": "list", "elements": "str", "default": ["a"]},
+    "count": {"type": "int"},
+    "yes": {"type": "bool", "default": True},
+    "kind": {"type": "str", "choices": ["x", "y"], "default": "x"},
+    "rows": {"type": "list", "elements": "dict", "options": {"path": {"type": "path", "required": True}}},
+    "free": {"type": "dict", "default": {}},
+}
+
+
+def test_options_are_completed() -> None:
+    rows = {"name": 7, "count": "3", "yes": "no", "rows": [{"path": "/p"}], "free": {"a": 1}, "many": "a,b"}
+    wanted = {"name": "7", "many": ["a", "b"], "count": 3, "yes": False, "kind": "x", "rows": [{"path": "/p"}]}
+    assert fill(OPTIONS, rows, "o") == {**wanted, "free": {"a": 1}}
+    assert fill(OPTIONS, {"name": "n"}, "o")["many"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"name": None}, "o lacks name"),
+        ({"nmae": 1}, "o has no option nmae"),
+        ({"count": "x"}, "o.count is no number: 'x'"),
+        ({"yes": "maybe"}, "o.yes is no yes or no: 'maybe'"),
+        ({"kind": "z"}, "o.kind: unknown 'z'"),
+        ({"rows": 1}, "o.rows is no list: 1"),
+        ({"rows": [{"path": "/p"}, {}]}, "o.rows[1] lacks path"),
+        ({"free": []}, "o.free is no mapping"),
+    ],
+)
+def test_options_that_are_wrong(more: dict[str, t.Any], told: str) -> None:
+    with pytest.raises(ClusterError) as caught:
+        fill(OPTIONS, {"name": "n", **more}, "o")
+    assert told in str(caught.value) and caught.value.hint
 
 
 # Boot entries.
