@@ -100,9 +100,12 @@ def _pxe(config: DhcpConfig) -> t.Iterator[str]:
         return
     yield 'class "PXE" {'
     yield '  match if substring(option vendor-class-identifier, 0, 9) = "PXEClient";'
-    yield '  option vendor-class-identifier "PXEClient";'
-    yield "  vendor-option-space PXE;"
-    yield "  option PXE.mtftp-ip 0.0.0.0;"
+    # UEFI takes an answer with a vendor class for one of a boot service, and asks that for the file.
+    yield "  if %s {" % _arch_test("bios")
+    yield '    option vendor-class-identifier "PXEClient";'
+    yield "    vendor-option-space PXE;"
+    yield "    option PXE.mtftp-ip 0.0.0.0;"
+    yield "  }"
     yield "  option dhcp-parameter-request-list = concat(option dhcp-parameter-request-list, d0, d1, d2, d3);"
     yield from _branches(config)
     yield "}"

@@ -53,11 +53,12 @@ def _arch(name: str) -> str:
 
 
 def _class(name: str, test: str, loader: str) -> Data:
-    options = [
-        _option("vendor-class-identifier", "PXEClient"),
-        _option("vendor-encapsulated-options", _VENDOR, **{"csv-format": False}),
-    ]
-    return {"name": name, "test": test, "boot-file-name": loader, "option-data": options}
+    found: Data = {"name": name, "test": test, "boot-file-name": loader}
+    # UEFI takes an answer with a vendor class for one of a boot service, and asks that for the file.
+    if name.endswith("_bios"):
+        vendor = _option("vendor-encapsulated-options", _VENDOR, **{"csv-format": False})
+        found["option-data"] = [_option("vendor-class-identifier", "PXEClient"), vendor]
+    return found
 
 
 def _classes(config: DhcpConfig) -> list[Data]:
