@@ -26,8 +26,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_tree(tmp_path_factory.mktemp("chroot") / "tree")
 
 
-def mounts() -> str:
-    return Path("/proc/self/mountinfo").read_text()
+def mounts() -> list[str]:
+    """The host's mounts in folders of tests; others on the machine may come and go meanwhile."""
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "pytest-of-" in line]
 
 
 def wait_gone(root: Path, seconds: float = 20) -> None:
