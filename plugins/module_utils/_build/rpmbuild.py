@@ -24,6 +24,8 @@ from .store import Store, packages
 
 PLACE = "/builddir"
 _FOLDERS = ("BUILD", "BUILDROOT", "RPMS", "SRPMS", "SOURCES", "SPECS", "tmp")
+# Bytes; no build can go on with so few.
+_LITTLE = 64 << 10
 _TELLING = re.compile(r"error:|\*\*\*|is needed by|No space left|fatal:|cannot |Bad exit status", re.IGNORECASE)
 
 
@@ -160,6 +162,11 @@ def _save_logs(job: Job, room: Room, store: Store) -> str:
     return os.path.join(place, "logs")
 
 
+def _is_full(path: str) -> bool:
+    state = os.statvfs(path)
+    return state.f_bavail * state.f_frsize < _LITTLE
+
+
 def _failure(job: Job, log: str, text: str) -> ClusterError:
     hint = "free space for the build" if "No space left on device" in text else "the log tells more"
     return ClusterError("%s could not be built: %s; log: %s" % (job.folder, telling(text), log), hint)
@@ -179,6 +186,9 @@ def build(job: Job, room: Room, names: t.Sequence[str], store: Store, host: Host
             code, more = 1, str(error)
         if code != 0:
             text = (host.read(log) or b"").decode("utf-8", "replace") + more
+            if _is_full(room.work):
+                # The log may not have had the room to say so.
+                text += "\nNo space left on device\n"
             raise _failure(job, os.path.join(_save_logs(job, room, store), os.path.basename(log)), text)
     _collect(job, room)
 
