@@ -14,7 +14,7 @@ XEN_PACKAGES := grub-common grub-pc-bin xorriso
 TEST_PACKAGES := isc-dhcp-server kea-dhcp4-server dnsmasq-base tftpd-hpa tftp-hpa nginx-light pxelinux syslinux-common \
   openssh-server shellcheck git \
   build-essential cpio createrepo-c python3-rpm python3-solv rpm dnf gnupg curl rsync gpgv python3-gnupg \
-  isolinux grub-efi-amd64-bin mtools ovmf ipxe busybox-static chromium
+  isolinux grub-efi-amd64-bin mtools ovmf ipxe busybox-static chromium subversion
 # For tests/run console, on request: windows on a screen that nobody sees.
 CONSOLE_PACKAGES := xvfb xterm xdotool tigervnc-viewer tigervnc-standalone-server imagemagick openssh-server
 
