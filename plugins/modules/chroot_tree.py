@@ -33,7 +33,7 @@ options:
   backend:
     description:
       - What makes the tree.
-      - V(mmdebstrap), V(dnf) and V(tarball) are run in the tests; V(debootstrap), V(urpmi) and V(mkosi) are a preview.
+      - V(mmdebstrap) and V(tarball) are run in the tests; V(dnf), V(debootstrap), V(urpmi) and V(mkosi) are a preview.
     type: str
     choices: [mmdebstrap, debootstrap, dnf, urpmi, mkosi, tarball]
     default: mmdebstrap

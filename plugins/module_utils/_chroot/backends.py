@@ -4,7 +4,7 @@
 
 """How each installer makes a root tree: files before, commands, in order. This module util is private.
 
-mmdebstrap, dnf and tarballs are run in the tests; debootstrap, urpmi and mkosi are known by their words.
+mmdebstrap and tarballs are run in the tests; dnf, debootstrap, urpmi and mkosi are known by their words.
 """
 
 from __future__ import annotations
