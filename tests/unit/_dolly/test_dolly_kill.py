@@ -251,8 +251,8 @@ def test_data_before_and_after_its_time(tmp_path: Path) -> None:
 
 def test_a_target_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_path: str, _size: int) -> t.Iterator[None]:
+        yield from ()
         raise OSError(5, "Input/output error")
-        yield
 
     monkeypatch.setattr(target, "hash_file", refuse)
     where = fresh(tmp_path, False)
