@@ -33,6 +33,13 @@ def test_roles_of_several_families() -> None:
 
 
 @pytest.mark.parametrize("role", WITH_FAMILIES)
+def test_the_family_of_the_scenario_has_the_same_names(role: str) -> None:
+    path = ROLES.parent / "extensions" / "molecule" / role / "vars" / "molecule.yml"
+    if path.exists():
+        assert set(yaml.safe_load(path.read_text())) >= set(yaml.safe_load(files_of(role)["debian"].read_text()))
+
+
+@pytest.mark.parametrize("role", WITH_FAMILIES)
 def test_every_family_has_the_same_names(role: str) -> None:
     texts = {family: path.read_text(encoding="utf-8") for family, path in files_of(role).items()}
     kinds = {
