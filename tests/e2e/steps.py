@@ -59,6 +59,8 @@ class Story:
         played = self.rack.play("lab_up")
         self.note("second run", played)
         expect(not played.changed(), "a second run changed %s" % played.changed())
+        told = self.rack.play("boot_check").output
+        expect("%d of %d nodes can boot" % ((len(self.rack.names),) * 2) in told, "boot_check finds a fault")
 
     def mend(self) -> None:
         """A node without power and one that hangs are mended; their neighbours keep running."""
@@ -116,6 +118,8 @@ class Story:
         victim = self.rack.names[-1]
         self._flip()
         try:
+            found = self.rack.play("boot_check", fails=True).output
+            expect("rootfs.sqfs is damaged" in found, "boot_check does not see the damage")
             self.rack.kill(victim)
             self.rack.power(victim)
             told = self._complaint(victim, 180)

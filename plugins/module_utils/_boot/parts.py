@@ -49,6 +49,12 @@ def unreadable(host: Host, path: str) -> str:
     return ""
 
 
+def remedy(why: str, otherwise: str) -> str:
+    """What to do about :func:`unreadable`: no playbook changes the permissions of files whose content is right."""
+    path, permissions, _rest = why.partition(" has the permissions ")
+    return "chmod o+rX %s" % path if permissions else otherwise
+
+
 def program_kind(head: bytes) -> str:
     """``bios``, or the architecture of a UEFI program, from the first KiB of a loader."""
     if head[:2] != b"MZ" or len(head) < 0x40:
@@ -73,7 +79,7 @@ class Parts:
         path = "%s/%s" % (self.rack.tftp_root, name.lstrip("/"))
         why = unreadable(self.host, path)
         if why:
-            return Fault("loader", why, _RUN)
+            return Fault("loader", why, remedy(why, _RUN))
         kind = program_kind(self.host.read_from(path, 0, 1024) or b"")
         if kind != arch:
             told = "%s is a program for %s, and offered to %s machines" % (path, kind, arch)
@@ -83,7 +89,7 @@ class Parts:
     def _second(self, path: str) -> Fault | None:
         """pxelinux is two files: it loads ldlinux.c32 from its own folder."""
         why = unreadable(self.host, path.rpartition("/")[0] + "/ldlinux.c32")
-        return Fault("loader", why, _RUN) if why else None
+        return Fault("loader", why, remedy(why, _RUN)) if why else None
 
     def loader(self) -> Fault | None:
         """The first loader that cannot be served, or that its machines could not run."""
@@ -100,7 +106,7 @@ class Parts:
             why = "" if head[0x202:0x206] == b"HdrS" or head[:2] == b"MZ" else "%s is no kernel" % path
         if not why and self.digests and wanted.get("sha256") != self._digest(path):
             why = "%s is damaged: its SHA-256 is not that of the manifest" % path
-        return Fault(step, why, _BUILD) if why else None
+        return Fault(step, why, remedy(why, _BUILD)) if why else None
 
     def image(self, image: BootImage, transport: str) -> list[Fault]:
         """What is wrong with the files of an image, and with their copies for TFTP."""

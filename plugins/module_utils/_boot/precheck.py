@@ -18,7 +18,7 @@ from .._host.fileset import plan_files
 from .._host.host import File, Host
 from .dhcp import Reservation
 from .node import Node
-from .parts import Fault, Parts, unreadable
+from .parts import Fault, Parts, remedy, unreadable
 from .profile import BootImage, read_image, used_profiles
 from .rack import Rack, dhcp_text, node_files, shared_files
 
@@ -103,7 +103,7 @@ def _entries(rack: Rack, images: t.Mapping[str, BootImage], host: Host) -> dict[
         if not why and path in plan.writes:
             why = "%s is not what the node list says" % path
         if why:
-            found.setdefault(node.name, Fault("entry", why, _RUN))
+            found.setdefault(node.name, Fault("entry", why, remedy(why, _RUN)))
     return found
 
 
@@ -138,7 +138,8 @@ def _shared(rack: Rack, host: Host) -> list[Fault]:
     wanted = {path: File(text.encode("utf-8", "surrogateescape")) for path, text in shared_files(rack).items()}
     plan = plan_files(host, wanted)
     told = {path: unreadable(host, path) or "%s is not what the options say" % path for path in sorted(wanted)}
-    return [Fault("entry", told[path], _RUN) for path in told if path in plan.writes or unreadable(host, path)]
+    bad = [why for path, why in told.items() if path in plan.writes or unreadable(host, path)]
+    return [Fault("entry", why, remedy(why, _RUN)) for why in bad]
 
 
 def _first(node: Node, faults: t.Iterable[Fault | None]) -> Fault | None:

@@ -164,6 +164,9 @@ def test_each_fault_of_a_node_is_named(what: str) -> None:
     assert sorted(hit) == ["node" + number for number in names.split()] and not result["good"]
     assert all(row["step"] in steps.split() and words in row["reason"] and row["remedy"] for row in hit.values())
     assert result["lines"][-1] == "%d of 3 nodes can boot" % (3 - len(hit))
+    if "permissions" in what:
+        place = HTTP if "folder" in what else ENTRY
+        assert {row["remedy"] for row in hit.values()} == {"chmod o+rX " + place}
 
 
 @pytest.mark.parametrize(
