@@ -31,7 +31,7 @@ VERBS = {
     "guestboot": "an image of Xen guests is built and booted, on request",
     "e2e": "the virtual rack; further words go to tests/e2e/run",
     "bench": "figures; further words choose benchmarks",
-    "check": "the fast subset: lint without ansible-lint, units, house rules",
+    "check": "the fast subset: lint without ansible-lint, units without the slow ones (house rules included)",
     "all": "everything except bench and what is on request",
 }
 

@@ -106,6 +106,10 @@ def units(job: Job) -> None:
     _pytest(job, "-n", "auto", *(job.args or ["tests/unit"]))
 
 
+def units_fast(job: Job) -> None:
+    _pytest(job, "-n", "auto", "-m", "not slow", "tests/unit")
+
+
 def house(job: Job) -> None:
     _pytest(job, "tests/unit/test_house.py")
 
@@ -241,7 +245,8 @@ STEPS: tuple[Step, ...] = (
     Step("house", ("house",), house),
     Step("mypy", ("lint", "check", "all"), mypy_plugins),
     Step("mypy-tests", ("lint", "check", "all"), mypy_tests),
-    Step("units", ("units", "check", "all"), units),
+    Step("units", ("units", "all"), units),
+    Step("units-fast", ("check",), units_fast),
     Step("build", ("build", "all"), packaging_steps.build),
     Step("installed", ("build", "all"), packaging_steps.installed),
     Step("docs", ("docs", "check", "all"), docs),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -112,3 +113,10 @@ def test_need_finds_programs(tmp_path: Path) -> None:
     assert Path(job.need("sh", "dash")).name == "sh"
     with pytest.raises(StepFailed):
         job.need("no-such-program", "x")
+
+
+def test_the_slow_files_are_there() -> None:
+    names = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
+    text = Path(__file__).with_name("conftest.py").read_text()
+    slow = set(re.findall(r'^    "(test_\w+)",$', text, re.M))
+    assert slow and slow <= names
