@@ -24,6 +24,8 @@ Data = t.Dict[str, t.Any]
 
 _PXELINUX = {"configfile": (209, "string"), "pathprefix": (210, "string"), "reboottime": (211, "uint32")}
 _MAGIC = "F100747E"
+# A card without link at the start: without this Kea runs on and hears nothing when the link comes. Milliseconds.
+_PATIENCE = {"service-sockets-max-retries": 1000000, "service-sockets-retry-wait-time": 2000}
 # No discovery, as sub-option 1 (mtftp-ip) alone says to a PXE ROM.
 _VENDOR = "010400000000FF"
 _HOST_LINE = re.compile(r'\{"hw-address": "(\S+)", "ip-address": "(\S+)", "hostname": "(\S+)"\}')
@@ -118,7 +120,7 @@ def _hosts(config: DhcpConfig) -> dict[Subnet, list[Reservation]]:
 def _model(config: DhcpConfig) -> Data:
     hosts = _hosts(config)
     server = {
-        "interfaces-config": {"interfaces": _interfaces(config), "dhcp-socket-type": "raw"},
+        "interfaces-config": {"interfaces": _interfaces(config), "dhcp-socket-type": "raw", **_PATIENCE},
         "lease-database": {"type": "memfile", "persist": True, "name": LEASES},
         "authoritative": config.authoritative,
         "valid-lifetime": config.default_lease,
