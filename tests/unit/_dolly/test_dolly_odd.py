@@ -172,7 +172,11 @@ def test_plans_that_are_taken_back(rig: Rig) -> None:
     control, data = joined(rig)
     other = Push(rig.image, [rig.route(2)], rig.options())
     control.send(wire.PLAN, plan=1, next_name="n2", next_address=rig.address(2), next_port=rig.port)
+    while control.read().fields.get("next") != "n2":
+        pass
     control.send(wire.PLAN, plan=2, next_name="")
+    while "next" in control.read().fields:
+        pass
     feed(data, 0)
     data.send(wire.END)
     assert "next" not in control.state("ok")
