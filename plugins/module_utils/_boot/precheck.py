@@ -137,9 +137,9 @@ def _dhcp(rack: Rack, host: Host, tester: t.Sequence[str]) -> tuple[dict[str, Re
 def _shared(rack: Rack, host: Host) -> list[Fault]:
     wanted = {path: File(text.encode("utf-8", "surrogateescape")) for path, text in shared_files(rack).items()}
     plan = plan_files(host, wanted)
-    told = {path: unreadable(host, path) or "%s is not what the options say" % path for path in sorted(wanted)}
-    bad = [why for path, why in told.items() if path in plan.writes or unreadable(host, path)]
-    return [Fault("entry", why, remedy(why, _RUN)) for why in bad]
+    stale = {path: "%s is not what the options say" % path for path in plan.writes}
+    bad = [unreadable(host, path) or stale.get(path, "") for path in sorted(wanted)]
+    return [Fault("entry", why, remedy(why, _RUN)) for why in bad if why]
 
 
 def _first(node: Node, faults: t.Iterable[Fault | None]) -> Fault | None:

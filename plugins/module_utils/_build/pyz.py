@@ -18,8 +18,8 @@ import typing as t
 import zipfile
 
 from .._host.errors import ClusterError
-from .._host.fileset import FilePlan, plan_files
-from .._host.host import File, Host
+from .._host.fileset import FilePlan, plan_program
+from .._host.host import Host
 from . import tool
 
 TOP = "xtreemos_build"
@@ -86,11 +86,4 @@ def build() -> bytes:
 
 def plan_install(install: t.Mapping[str, t.Any] | None, options: t.Mapping[str, t.Any], host: Host) -> FilePlan:
     """Files to write: ``install`` has the paths of ``program`` and ``options``; nothing without it."""
-    if not install:
-        return FilePlan()
-    for name in ("program", "options"):
-        if not str(install.get(name) or "").startswith("/"):
-            raise ClusterError("install.%s is no absolute path" % name, "give the whole path")
-    text = tool.render_options(options)
-    # The options may name files that hold passphrases, and hosts that need not be known.
-    return plan_files(host, {install["program"]: File(build(), 0o755), install["options"]: File(text, 0o600)})
+    return plan_program(host, install, build, lambda: tool.render_options(options))

@@ -67,16 +67,6 @@ def _apt_config(host: Host) -> bytes:
     return aptconf.settings(host.run(["apt-config", "dump"]).stdout).encode()
 
 
-def _lines(recipe: Recipe, suite: str, host: Host) -> list[str]:
-    if recipe.mirrors:
-        return list(recipe.mirrors)
-    targets = aptconf.parse_targets(host.run(["apt-get", "indextargets"]).stdout)
-    lines = aptconf.deb_lines(targets, suite, aptconf.os_suite(host.read("/etc/os-release")))
-    if not lines:
-        raise ClusterError("apt on this machine has no package source for %s" % suite, "set mirrors")
-    return lines
-
-
 def _arch() -> str:
     machine = os.uname().machine
     return mmdebstrap.ARCHITECTURES.get(machine, machine)
@@ -93,13 +83,13 @@ def _mmdebstrap(recipe: Recipe, host: Host, work: str) -> Steps:
         files[work + "/skip"] = File(render_preferences(recipe.skip).encode())
         words.append("--setup-hook=upload %s/skip /%s" % (work, PREFERENCES))
     words.append("--include=" + ",".join(sorted({*recipe.packages, *mmdebstrap.ALWAYS})))
-    text = "".join(line + "\n" for line in _lines(recipe, suite, host)).encode()
+    text = "".join(line + "\n" for line in aptconf.sources(recipe.mirrors, suite, host)).encode()
     return Steps(((*words, suite, work + "/root", "-"),), files, text)
 
 
 def _debootstrap(recipe: Recipe, host: Host, work: str) -> Steps:
     suite = aptconf.wanted_suite(recipe.suite, host.read("/etc/os-release"))
-    line = re.match(r"deb (?:\[[^\]]*\] )?(\S+) \S+ ?(.*)", _lines(recipe, suite, host)[0])
+    line = re.match(r"deb (?:\[[^\]]*\] )?(\S+) \S+ ?(.*)", aptconf.sources(recipe.mirrors, suite, host)[0])
     if line is None:
         raise ClusterError("no mirror for debootstrap", "set mirrors")
     words = ["debootstrap", "--variant=minbase", "--arch=" + _arch()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .errors import ClusterError
 from .host import File, Host
 
 
@@ -43,6 +44,23 @@ def plan_files(host: Host, wanted: t.Mapping[str, File], owned: t.Iterable[str] 
     for path in removes:
         before[path] = host.read(path) or b""
     return FilePlan(writes, removes, before)
+
+
+def plan_program(
+    host: Host,
+    install: t.Mapping[str, t.Any] | None,
+    program: t.Callable[[], bytes],
+    options: t.Callable[[], bytes],
+) -> FilePlan:
+    """A timer's program and its options at the paths that ``install`` gives for both; nothing without it."""
+    if not install:
+        return FilePlan()
+    for name in ("program", "options"):
+        if not str(install.get(name) or "").startswith("/"):
+            raise ClusterError("install.%s is no absolute path" % name, "give the whole path")
+    # The options may name files that hold passwords, and hosts that need not be known.
+    wanted = {install["program"]: File(program(), 0o755), install["options"]: File(options(), 0o600)}
+    return plan_files(host, wanted)
 
 
 def apply_files(plan: FilePlan, host: Host) -> None:

@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._host.errors import ClusterError
+from .._host.host import Host
 
 _SETTING = re.compile(
     r"^(Acquire::(?:(?:http|https)::[^ ]*|Retries|ForceIPv4|Check-Valid-Until|Check-Date|Max-FutureTime|"
@@ -90,3 +91,14 @@ def wanted_suite(suite: str, os_release: bytes | None) -> str:
     if not found:
         raise ClusterError("this machine does not say its release", "set suite")
     return found
+
+
+def sources(mirrors: t.Sequence[str], suite: str, host: Host) -> list[str]:
+    """deb lines: the given ones, else those of this machine for ``suite``; ClusterError when it has none."""
+    if mirrors:
+        return list(mirrors)
+    targets = parse_targets(host.run(["apt-get", "indextargets"]).stdout)
+    lines = deb_lines(targets, suite, os_suite(host.read("/etc/os-release")))
+    if not lines:
+        raise ClusterError("apt on this machine has no package source for %s" % suite, "set mirrors")
+    return lines

@@ -68,17 +68,6 @@ def argv(recipe: Recipe, suite: str, arch: str, root: bool, hooks: t.Collection[
     return [*words, suite, os.path.join(work, "root.tar"), "-"]
 
 
-def sources(recipe: Recipe, suite: str, host: Host) -> list[str]:
-    """deb lines: the recipe's own, else those of this machine."""
-    if recipe.mirrors:
-        return list(recipe.mirrors)
-    targets = aptconf.parse_targets(host.run(["apt-get", "indextargets"]).stdout)
-    lines = aptconf.deb_lines(targets, suite, aptconf.os_suite(host.read("/etc/os-release")))
-    if not lines:
-        raise ClusterError("apt on this machine has no package source for %s" % suite, "set mirrors")
-    return lines
-
-
 def check_user(host: Host, uid: int, user: str) -> None:
     """An ordinary user needs newuidmap and a subuid range."""
     if uid == 0:
@@ -112,7 +101,7 @@ def build(recipe: Recipe, host: Host, work: str, arch: str, uid: int, user: str)
         raise ClusterError("mmdebstrap is not installed", "install the package mmdebstrap")
     check_user(host, uid, user)
     suite = aptconf.wanted_suite(recipe.suite, host.read("/etc/os-release"))
-    lines = sources(recipe, suite, host)
+    lines = aptconf.sources(recipe.mirrors, suite, host)
     with open(os.path.join(work, "apt.conf"), "w", encoding="utf-8") as stream:
         stream.write(aptconf.settings(host.run(["apt-config", "dump"]).stdout))
     words = argv(recipe, suite, arch, uid == 0, host.listdir(_HOOKS), work)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 from pathlib import Path
 
@@ -180,7 +179,7 @@ def test_build_gives_sources_by_stdin_and_settings_by_file(tmp_path: Path) -> No
 
 def test_own_mirrors_win(tmp_path: Path) -> None:
     lines = ("deb http://own/ bookworm main",)
-    assert mmdebstrap.sources(dataclasses.replace(RECIPE, mirrors=lines), "bookworm", host()) == list(lines)
+    assert aptconf.sources(lines, "bookworm", host()) == list(lines)
 
 
 @pytest.mark.parametrize(
